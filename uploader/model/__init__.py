@@ -1,0 +1,1 @@
+"""Values that flow through the engine, and the ports it needs."""

@@ -1,0 +1,170 @@
+"""What an engine tells the world while it runs: typed, versioned, JSON-serialisable (docs/events.md)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar
+
+from uploader.model.files import FileResult
+from validation.model import Issue
+
+EVENT_SCHEMA = "nanoferry.event/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened. Subclasses say what; `kind` names it in JSON."""
+
+    kind: ClassVar[str] = ""
+
+    run: str
+    """Id of the run."""
+    time: str
+    """RFC 3339, UTC."""
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat dictionary; nested values become plain JSON values."""
+        document: dict[str, Any] = {
+            "schema": EVENT_SCHEMA,
+            "run": self.run,
+            "time": self.time,
+            "kind": self.kind,
+        }
+        for part in dataclasses.fields(self):
+            if part.name in ("run", "time"):
+                continue
+            value = getattr(self, part.name)
+            if isinstance(value, FileResult):
+                document.update(value.to_json())
+            else:
+                document[part.name] = _plain(value)
+        return document
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Issue):
+        return value.to_json()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """The engine holds the roots and begins."""
+
+    kind: ClassVar[str] = "run_started"
+    roots: tuple[str, ...]
+    server: str
+    catalog: str
+    spec_id: str
+    spec_version: str
+    spec_digest: str
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyProgressed(Event):
+    """How far the survey is; comes several times a second at most."""
+
+    kind: ClassVar[str] = "survey_progressed"
+    stage: str
+    """`scan`, `headers`, `groups` or `catalog`."""
+    files_found: int
+    files_done: int
+    path: str = ""
+    """The file or folder at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFound(Event):
+    """A finding that belongs to no single file (folder, group, record, run)."""
+
+    kind: ClassVar[str] = "issue_found"
+    issue: Issue
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlanned(Event):
+    """What would be done with one file; sent for every file of a dry run, and for files that need work."""
+
+    kind: ClassVar[str] = "file_planned"
+    path: str
+    action: str
+    size_bytes: int
+    rule: str = ""
+    dataset: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMade(Event):
+    """The survey has ended: counts and bytes per action. Nothing has been sent yet."""
+
+    kind: ClassVar[str] = "plan_made"
+    files: Mapping[str, int]
+    """Action -> number of files."""
+    bytes_to_send: int
+    files_to_send: int
+    held_by_strict: bool = False
+    """`--strict` and something is held or unmatched: nothing will be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileStarted(Event):
+    """The ferry has taken up a file."""
+
+    kind: ClassVar[str] = "file_started"
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgressed(Event):
+    """Bytes acknowledged so far; may go back when a part is sent again."""
+
+    kind: ClassVar[str] = "file_progressed"
+    path: str
+    size_bytes: int
+    sent_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinished(Event):
+    """A file has reached its outcome; the receipt holds the same values."""
+
+    kind: ClassVar[str] = "file_finished"
+    result: FileResult
+
+
+@dataclass(frozen=True, slots=True)
+class Parked(Event):
+    """Sending has stopped, everything is kept, a person is needed."""
+
+    kind: ClassVar[str] = "parked"
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The run has ended, by itself or interrupted."""
+
+    kind: ClassVar[str] = "run_finished"
+    outcomes: Mapping[str, int]
+    """Outcome -> number of files."""
+    sent_bytes: int
+    duration_s: float
+    interrupted: bool = False
+    could_not_run: bool = False
+    """The cause came before as a Parked event or an issue of scope run."""
+    receipt: str = ""
+    """Where the receipt lies; empty when none was written."""
+    notes: Mapping[str, Any] = field(default_factory=dict)

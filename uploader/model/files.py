@@ -1,0 +1,177 @@
+"""What is known of a file on its way: where it lies, its digests, what would be done, what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from validation.model import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A dropped folder and its identity (DESIGN 6.3)."""
+
+    path: Path
+    """Absolute, as the person gave it (links in it are not resolved away)."""
+    volume_id: str = ""
+    """Identity of the volume it lies on; empty where the system gives none."""
+
+    @property
+    def key(self) -> str:
+        """What the journal knows it by."""
+        return f"{self.volume_id}:{self.path.as_posix()}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A regular file below a root, as the scan saw it."""
+
+    path: str
+    """Relative to the root, `/` separators, Unicode as on disk (surrogateescape for undecodable bytes)."""
+    size_bytes: int
+    mtime_ns: int
+    volume_id: str = ""
+    file_id: str = ""
+    """Inode or file index; empty where the system gives none."""
+
+    @property
+    def identity(self) -> str:
+        """Key of the digest and header caches: changes whenever the bytes may have changed."""
+        where = f"{self.volume_id}/{self.file_id}" if self.file_id else self.path
+        return f"{where}/{self.size_bytes}/{self.mtime_ns}"
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Hashes of the whole file, lower-case hex."""
+
+    md5: str
+    sha256: str
+    size_bytes: int
+
+
+class Action(StrEnum):
+    """What a plan would do with a file (DESIGN 6.4, closed list)."""
+
+    NEW = "new"
+    SAME = "same"
+    CHANGED_BYTES = "changed-bytes"
+    CHANGED_ROW = "changed-row"
+    MOVED = "moved"
+    CONFLICT = "conflict"
+    HELD = "held"
+    UNMATCHED = "unmatched"
+
+    @property
+    def ferries(self) -> bool:
+        """Whether the ferry has something to do for it."""
+        return self in {Action.NEW, Action.CHANGED_BYTES, Action.CHANGED_ROW, Action.MOVED}
+
+
+class Outcome(StrEnum):
+    """What became of a file in a run (DESIGN 6.7, closed list)."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    SAME = "same"
+    HELD = "held"
+    UNMATCHED = "unmatched"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Proof(StrEnum):
+    """What vouches that the stored bytes are the file's bytes (DESIGN 6.6)."""
+
+    NONE = "none"
+    JOB_MD5 = "server-checked md5 of the whole object"
+    CHUNK_MD5 = "server-checked md5 of every chunk"
+    ADOPTED = "object found on the server with this md5"
+    DOWNLOAD = "downloaded and compared"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object the server has acknowledged."""
+
+    name: str
+    """Path of the object in the store, percent-encoded, without version."""
+    url: str
+    """Versioned path, `NAME:VERSION`."""
+    size_bytes: int
+    md5: str = ""
+    """Hex; empty when the server holds none."""
+    sha256: str = ""
+    proof: Proof = Proof.NONE
+
+    @property
+    def version(self) -> str:
+        """The version id behind the last colon."""
+        return self.url.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One entry of a plan: a file, what was found, and what the ferry would do with it."""
+
+    entry_id: int
+    """Row id in the journal."""
+    source: SourceFile
+    action: Action
+    rule: str = ""
+    dataset: str = ""
+    object_path: str = ""
+    """What File.Path holds: the path below the dataset's folder."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Everything templates may use that was known at survey: captures, file facts, look-ups, header."""
+    parents: Mapping[str, str] = field(default_factory=dict)
+    """Record name (`Dataset`) -> record key: rows that must exist first."""
+    row: Mapping[str, Any] = field(default_factory=dict)
+    """The row found in the catalog at survey, for updates; empty for new ones."""
+    digest: Digest | None = None
+    """From the cache, when the file was hashed before and has not changed."""
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file: the line of a receipt and of the event `file_finished`."""
+
+    path: str
+    size_bytes: int
+    outcome: Outcome
+    md5: str = ""
+    sha256: str = ""
+    object_url: str = ""
+    rid: str = ""
+    issues: tuple[Issue, ...] = ()
+    rule: str = ""
+    dataset: str = ""
+    preview_url: str = ""
+    proof: Proof = Proof.NONE
+    error: str = ""
+    """For failed files: what happened, what was kept, what to do next."""
+    mtime_ns: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of DESIGN 6.7 first; they are always present."""
+        return {
+            "path": self.path,
+            "size_bytes": self.size_bytes,
+            "md5": self.md5,
+            "sha256": self.sha256,
+            "outcome": self.outcome.value,
+            "object_url": self.object_url,
+            "rid": self.rid,
+            "issues": [issue.to_json() for issue in self.issues],
+            "rule": self.rule,
+            "dataset": self.dataset,
+            "preview_url": self.preview_url,
+            "proof": self.proof.value,
+            "error": self.error,
+            "mtime_ns": self.mtime_ns,
+        }

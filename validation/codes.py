@@ -1,0 +1,357 @@
+"""Every issue code: default severity, scope, title and remedy. An unknown code is a programming error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from validation.model import Issue, Location, Scope, Severity
+
+INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
+FILE, GROUP, RECORD, RUN = Scope.FILE, Scope.GROUP, Scope.RECORD, Scope.RUN
+
+
+class UnknownIssueCodeError(KeyError):
+    """A check used a code that the table does not hold: a mistake in the program, not in the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What is known of an issue code before any file is seen."""
+
+    severity: Severity
+    scope: Scope
+    title: str
+    remedy: str
+
+
+CODES: dict[str, Code] = {
+    # source: what the scan and the disk say
+    "source.unreadable": Code(
+        ERROR,
+        FILE,
+        "File cannot be read",
+        "Give this account the right to read it, or close the program that locks it, and run again.",
+    ),
+    "source.folder_unreadable": Code(
+        ERROR,
+        RUN,
+        "Folder cannot be read",
+        "Give this account the right to list the folder, then run again; nothing in it was looked at.",
+    ),
+    "source.special": Code(
+        INFO, FILE, "Not a regular file", "Sockets, pipes and devices are never sent; nothing to do."
+    ),
+    "source.link_loop": Code(
+        WARNING,
+        FILE,
+        "Link leads back into the folder",
+        "The link was not followed; remove it or copy what it points to.",
+    ),
+    "source.link_outside": Code(
+        WARNING,
+        FILE,
+        "Link leads outside the folder",
+        "The link was not followed; drop the folder that it points to, or copy the file here.",
+    ),
+    "source.case_clash": Code(
+        WARNING,
+        FILE,
+        "Two names differ only in case or Unicode form",
+        "Rename one of them: on Windows, macOS and many servers they are the same file.",
+    ),
+    "source.name_too_long": Code(
+        ERROR,
+        FILE,
+        "Name is too long for the object store",
+        "Shorten the name to under 200 bytes; the store keeps a version suffix behind it.",
+    ),
+    "source.empty": Code(
+        WARNING,
+        FILE,
+        "File is empty",
+        "Check whether the acquisition finished; delete the file or acquire again.",
+    ),
+    "source.changed": Code(
+        WARNING,
+        FILE,
+        "File changed while it was read",
+        "It is left out of this run and taken by the next, once nothing writes to it.",
+    ),
+    # path: what the spec says
+    "path.unmatched": Code(
+        WARNING,
+        FILE,
+        "No rule of the spec takes this file",
+        "Rename it as proposed, or extend the spec; `nanoferry explain FILE` shows where it failed.",
+    ),
+    "path.unmatched_held": Code(
+        ERROR,
+        RUN,
+        "The spec holds a folder with files no rule takes",
+        "Rename them as proposed or move them out of the folder.",
+    ),
+    "path.ambiguous": Code(
+        WARNING,
+        FILE,
+        "More than one rule takes this file",
+        "The first rule in the spec was used; make the later one stricter.",
+    ),
+    "path.above_root": Code(
+        WARNING,
+        FILE,
+        "A path pattern matched above the dropped folder",
+        "Set relative_path_validation in the spec, so that parent folders cannot select files.",
+    ),
+    "path.pattern_timeout": Code(
+        ERROR,
+        FILE,
+        "A path pattern took too long on this name",
+        "Simplify the pattern in the spec: it backtracks without bound.",
+    ),
+    # header: what the file says of itself
+    "header.unreadable": Code(
+        WARNING,
+        FILE,
+        "Header could not be read",
+        "Open the file in the program that wrote it; if it opens there, report the format.",
+    ),
+    "header.truncated": Code(
+        WARNING,
+        FILE,
+        "File ends before its header says",
+        "The copy or the acquisition was cut off: copy it again from the instrument.",
+    ),
+    "header.unknown_format": Code(
+        INFO, FILE, "Format is not known", "The file is kept with size, dates and hash only."
+    ),
+    "header.malformed": Code(
+        WARNING,
+        FILE,
+        "Part of the header is malformed",
+        "The part was skipped; the rest of the header was read.",
+    ),
+    "header.conflicting_tags": Code(
+        WARNING,
+        FILE,
+        "Two header tags disagree",
+        "The value was chosen by the written rule; check the instrument's calibration.",
+    ),
+    "header.reader_crashed": Code(
+        WARNING,
+        FILE,
+        "The reader crashed on this file",
+        "The run went on; please report the file's format with the message.",
+    ),
+    "header.reader_timeout": Code(
+        WARNING,
+        FILE,
+        "The reader took too long on this file",
+        "The reader was stopped; the file is kept with size, dates and hash only.",
+    ),
+    "header.path_conflict": Code(
+        WARNING,
+        FILE,
+        "Path and header disagree",
+        "Correct the folder or file name, or confirm the header's value in nanoferry.yaml.",
+    ),
+    "header.typed_conflict": Code(
+        WARNING,
+        FILE,
+        "Typed metadata and header disagree",
+        "Correct the value in nanoferry.yaml or the form.",
+    ),
+    "header.missing_field": Code(
+        WARNING,
+        FILE,
+        "Header lacks an expected value",
+        "Type the value once in nanoferry.yaml at the session's folder.",
+    ),
+    "header.out_of_range": Code(
+        WARNING, FILE, "A header value is implausible", "Check the value against the instrument's log."
+    ),
+    "header.future": Code(
+        WARNING, FILE, "Acquisition time lies in the future", "Set the clock of the acquisition PC."
+    ),
+    # metadata: typed metadata and the record document
+    "sidecar.unreadable": Code(
+        ERROR, GROUP, "nanoferry.yaml cannot be read", "Correct the YAML at the given line."
+    ),
+    "sidecar.unknown_key": Code(
+        WARNING,
+        GROUP,
+        "nanoferry.yaml has an unknown key",
+        "Correct the spelling or move it under `extensions`.",
+    ),
+    "metadata.missing": Code(
+        WARNING,
+        GROUP,
+        "A required metadata value is missing",
+        "Add it once in nanoferry.yaml at the session's folder.",
+    ),
+    "metadata.invalid": Code(
+        WARNING, GROUP, "A metadata value breaks the schema", "Correct the value in nanoferry.yaml."
+    ),
+    "metadata.level": Code(
+        INFO, GROUP, "Document does not reach the level asked for", "Add the missing values to reach it."
+    ),
+    "metadata.dangling_reference": Code(
+        WARNING, GROUP, "A reference points to nothing", "Correct the id, or add the entity it names."
+    ),
+    # completeness: the folder against the spec
+    "group.companion_missing": Code(
+        WARNING, GROUP, "A companion file is missing", "Copy the missing file next to its partner."
+    ),
+    "group.companion_orphan": Code(
+        WARNING,
+        GROUP,
+        "A companion file has no primary",
+        "Copy the primary file beside it, or remove the orphan.",
+    ),
+    "group.gap": Code(
+        WARNING,
+        GROUP,
+        "Numbers are missing in a series",
+        "Copy the missing members, or note in nanoferry.yaml that they were never acquired.",
+    ),
+    "group.incomplete": Code(
+        WARNING,
+        GROUP,
+        "The folder lacks members the spec requires",
+        "Add what is missing, or change the spec's completeness rule.",
+    ),
+    "group.duplicate_target": Code(
+        ERROR,
+        FILE,
+        "Two files claim the same record or object",
+        "Rename one of them so that the spec gives it another path.",
+    ),
+    # spec
+    "spec.syntax": Code(ERROR, RUN, "Spec is not well formed", "Correct the YAML or JSON at the given line."),
+    "spec.invalid": Code(
+        ERROR, RUN, "Spec breaks the schema of specs", "Correct the entry at the given line."
+    ),
+    "spec.pattern": Code(ERROR, RUN, "A path pattern is not valid", "Correct the pattern at the given line."),
+    "spec.ambiguous": Code(
+        ERROR,
+        RUN,
+        "A path template can be read in two ways",
+        "Put a separator or a typed field between the two free-text fields.",
+    ),
+    "spec.unknown_name": Code(
+        ERROR,
+        RUN,
+        "A template uses a name that nothing supplies",
+        "Use a name that the path, the file or a look-up gives.",
+    ),
+    "spec.processor": Code(
+        ERROR,
+        RUN,
+        "Spec names a processor",
+        "Processors run code; Nanoferry never imports them. Remove the entry and do the step before or after the upload.",
+    ),
+    "spec.version": Code(
+        ERROR, RUN, "Spec is for another version", "Use a spec whose version range covers this Nanoferry."
+    ),
+    "spec.deprecated": Code(
+        WARNING, RUN, "Spec uses something outdated", "See the docs page on DERIVA specs."
+    ),
+    # catalog
+    "catalog.not_checked": Code(
+        INFO,
+        RUN,
+        "Catalog checks did not run",
+        "Run again with a server to check records, columns and rights.",
+    ),
+    "catalog.table_missing": Code(
+        ERROR,
+        RUN,
+        "The catalog has no such table",
+        "Run `nanoferry catalog init`, or correct the spec's table.",
+    ),
+    "catalog.column_missing": Code(
+        ERROR,
+        RUN,
+        "The catalog has no such column",
+        "Correct the spec's column map: the server would drop the value without a word.",
+    ),
+    "catalog.column_required": Code(
+        ERROR,
+        RUN,
+        "A column that may not be empty gets no value",
+        "Give the column a value in the spec's column map.",
+    ),
+    "catalog.record_missing": Code(
+        ERROR,
+        RECORD,
+        "The parent record is not in the catalog",
+        "Create the record in the catalog, or correct the folder name.",
+    ),
+    "catalog.term_missing": Code(
+        ERROR,
+        RECORD,
+        "The vocabulary has no such term",
+        "Use one of the vocabulary's terms, or add the term in the catalog.",
+    ),
+    "catalog.no_right": Code(
+        ERROR,
+        RUN,
+        "This login may not write there",
+        "Ask the catalog's owner for the right to insert into the table.",
+    ),
+    "catalog.conflict": Code(
+        ERROR,
+        FILE,
+        "The catalog holds something else under this name",
+        "Compare the record with the file; rename the file or have the record corrected.",
+    ),
+    # image: found on the way
+    "image.black": Code(
+        WARNING,
+        FILE,
+        "Image is empty",
+        "Check the detector and the beam blanker; acquire again if it should not be.",
+    ),
+    "image.saturated": Code(
+        WARNING,
+        FILE,
+        "Image is saturated",
+        "Lower brightness or contrast and acquire again if the detail matters.",
+    ),
+    "preview.failed": Code(INFO, FILE, "No preview could be made", "The file is sent without a preview."),
+    # program
+    "check.crashed": Code(
+        WARNING, RUN, "A check crashed", "The run went on without it; please report the message."
+    ),
+}
+
+
+def issue(
+    code: str,
+    message: str,
+    *,
+    path: str = "",
+    field: str = "",
+    line: int | None = None,
+    column: int | None = None,
+    offset_bytes: int | None = None,
+    group: str = "",
+    origin: str = "",
+    severity: Severity | None = None,
+    scope: Scope | None = None,
+    remedy: str = "",
+) -> Issue:
+    """A finding with the code's defaults; raises UnknownIssueCodeError for a code not in the table."""
+    try:
+        known = CODES[code]
+    except KeyError:
+        raise UnknownIssueCodeError(code) from None
+    return Issue(
+        code=code,
+        severity=severity or known.severity,
+        scope=scope or known.scope,
+        location=Location(path, field, line, column, offset_bytes),
+        message=message,
+        remedy=remedy or known.remedy,
+        group=group,
+        origin=origin,
+    )
