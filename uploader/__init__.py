@@ -1,0 +1,1 @@
+"""Carries instrument data into a catalog: engine, journal, server clients, embedded catalog, command line."""

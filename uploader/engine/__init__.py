@@ -1,0 +1,1 @@
+"""The two phases: survey and ferry."""

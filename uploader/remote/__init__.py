@@ -1,0 +1,1 @@
+"""The real servers: HTTP, Hatrac, ERMrest. The only place with an HTTP client."""
