@@ -34,7 +34,7 @@ CODES: dict[str, Code] = {
     ),
     "source.folder_unreadable": Code(
         ERROR,
-        RUN,
+        FILE,
         "Folder cannot be read",
         "Give this account the right to list the folder, then run again; nothing in it was looked at.",
     ),

@@ -215,8 +215,8 @@ class Journal(Protocol):
     def counts(self, run: str, target: int, root: int) -> Mapping[Action, tuple[int, int]]:
         """Action -> (files, bytes) of the run's entries."""
 
-    def finish(self, entry_id: int, result: FileResult) -> None:
-        """Write an entry's outcome."""
+    def finish(self, run: str, results: Sequence[tuple[int, FileResult]]) -> None:
+        """Write the outcomes of entries (entry id, result), in one transaction."""
 
     def results(self, run: str) -> Iterator[FileResult]:
         """Every finished file of the run, ordered by root and path, read in pages."""
