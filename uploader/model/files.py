@@ -156,6 +156,10 @@ class FileResult:
     error: str = ""
     """For failed files: what happened, what was kept, what to do next."""
     mtime_ns: int = 0
+    root: str = ""
+    """The dropped folder that `path` is below, as the run's roots name it."""
+    table: str = ""
+    """`schema:table` of the row that `rid` names; empty when there is none."""
 
     def to_json(self) -> dict[str, Any]:
         """The keys of DESIGN 6.7 first; they are always present."""
@@ -174,4 +178,6 @@ class FileResult:
             "proof": self.proof.value,
             "error": self.error,
             "mtime_ns": self.mtime_ns,
+            "root": self.root,
+            "table": self.table,
         }
