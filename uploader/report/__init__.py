@@ -1,1 +1,1 @@
-"""Folds events into run summaries and receipts."""
+"""Folds events into run summaries; writes, reads and verifies receipts."""
