@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
@@ -94,15 +95,23 @@ class Catalog(Protocol):
         """The catalog's annotations."""
 
     def rows_by_key(
-        self, table: str, column: str, values: Sequence[Any], *, where: Row | None = None
+        self,
+        table: str,
+        column: str,
+        values: Sequence[Any],
+        *,
+        where: Row | None = None,
+        columns: Sequence[str] | None = None,
     ) -> list[dict[str, Any]]:
-        """Rows whose `column` is any of `values` and, with `where`, whose columns equal those.
+        """Rows (or only these columns of them) whose `column` is any of `values` and which equal `where`.
 
         Batched under the server's URL limit: requests grow with batches of about 100, not with values.
         """
 
-    def rows(self, table: str, where: Row, *, page: int = 2000) -> Iterator[dict[str, Any]]:
-        """All rows whose columns equal `where`, in pages ordered by RID."""
+    def rows(
+        self, table: str, where: Row, *, columns: Sequence[str] | None = None, page: int = 2000
+    ) -> Iterator[dict[str, Any]]:
+        """All rows (or only these columns, RID always among them) that equal `where`, in pages by RID."""
 
     def query(self, path: str) -> list[dict[str, Any]]:
         """Rows of an ERMrest path as a spec writes it (`/entity/…`, `/attribute/…`)."""
@@ -299,3 +308,14 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Finish writing and let go of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The world an engine works with, as bootstrap wired it."""
+
+    store: ObjectStore
+    catalog: Catalog
+    journal: Journal
+    extractor: Extractor
+    clock: Clock

@@ -1,0 +1,254 @@
+"""Brings the bytes of one file into the object store: once, proven, and resumable chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from uploader.model.entries import Delivery, DeliveryState, Job
+from uploader.model.errors import Cancelled, Conflict, NotFound, SourceChanged, Unreachable
+from uploader.model.files import Digest, Proof, SourceFile, Stored
+from uploader.model.ports import Journal, ObjectStore
+from uploader.stages.digest import ChunkReader, digest_file, read_whole
+
+SMALL_BYTES = 8 * 1024 * 1024
+"""Files up to this size go in one request: the whole body is held once per file on its way."""
+
+CHUNK_BYTES = 8 * 1024 * 1024
+"""Size of a chunk: at 100 MB/s a lost one costs 80 ms; the server's limit is 128 MiB."""
+
+CHUNKS_IN_FLIGHT = 4
+"""Chunks of one file sent at the same time; with CHUNK_BYTES this bounds the memory of one transfer."""
+
+Progress: TypeAlias = Callable[[int], None]
+Stop: TypeAlias = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One object to be stored: what it is called and where its bytes lie."""
+
+    path: Path
+    source: SourceFile
+    content_type: str
+    filename: str
+    delivery: Delivery
+    may_replace: bool
+    """A new version may be put over an existing one (changed bytes); otherwise other bytes are a conflict."""
+    in_doubt: bool
+    """An earlier run intended this delivery: the server may hold it, or a job of it, without our knowing."""
+    digest: Digest | None = None
+    """Known beforehand, from the cache or because the name needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The object is in the store."""
+
+    stored: Stored
+    digest: Digest
+    sent_bytes: int
+    """Bytes that went over the wire in this run; 0 for an adopted object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a transfer works with: the store, the journal, and the threads that send chunks."""
+
+    store: ObjectStore
+    journal: Journal
+    chunk_threads: Executor
+    small_bytes: int = SMALL_BYTES
+    chunk_bytes: int = CHUNK_BYTES
+
+
+def transfer(sending: Sending, wire: Wire, *, progress: Progress, stop: Stop) -> Sent:
+    """Store the object unless the store has it already, and return what the server acknowledged.
+
+    Raises Conflict when the name holds other bytes that are not ours to replace, SourceChanged when the file
+    changes under the transfer, Cancelled when `stop` says so, and the RemoteError tree.
+    """
+    delivery = sending.delivery
+    if delivery.state is DeliveryState.STORED and delivery.digest is not None:
+        stored = Stored(
+            delivery.object_name,
+            delivery.object_url,
+            sending.source.size_bytes,
+            delivery.digest.md5,
+            delivery.digest.sha256,
+            delivery.proof,
+        )
+        return Sent(stored, delivery.digest, 0)
+    if sending.source.size_bytes <= wire.small_bytes:
+        return _send_whole(sending, wire, progress)
+    return _send_chunks(sending, wire, progress, stop)
+
+
+def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
+    body, digest = read_whole(sending.path, source=sending.source)
+    if sending.digest is not None and sending.digest.md5 != digest.md5:
+        raise SourceChanged(
+            f"{sending.source.path} changed after it was hashed.",
+            detail="Nothing of it was sent.",
+            remedy="It is taken by the next run.",
+            path=sending.source.path,
+        )
+    name = sending.delivery.object_name
+    if sending.in_doubt:
+        adopted = _adopted(wire.store.head(name), digest)
+        if adopted is not None:
+            return Sent(adopted, digest, 0)
+    try:
+        stored = wire.store.put(
+            name,
+            body,
+            md5=bytes.fromhex(digest.md5),
+            sha256=bytes.fromhex(digest.sha256),
+            content_type=sending.content_type,
+            filename=sending.filename,
+            only_new=not sending.may_replace,
+        )
+    except Conflict:
+        # 412: a version exists. It is ours if the bytes agree (a reply was lost), else somebody else's.
+        adopted = _adopted(wire.store.head(name), digest)
+        if adopted is None:
+            raise
+        return Sent(adopted, digest, 0)
+    progress(digest.size_bytes)
+    return Sent(_proven(stored, digest, Proof.JOB_MD5), digest, digest.size_bytes)
+
+
+def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -> Sent:
+    name, source = sending.delivery.object_name, sending.source
+    job = wire.journal.job(sending.delivery.delivery_id)
+    if job is None:
+        found = wire.store.head(name)
+        if found is not None:
+            digest = sending.digest or digest_file(sending.path, source=source, stop=stop)
+            adopted = _adopted(found, digest)
+            if adopted is not None:
+                return Sent(adopted, digest, 0)
+            if not sending.may_replace:
+                raise Conflict(
+                    f"The store holds other bytes under {name}.",
+                    detail="Nothing was sent.",
+                    remedy="Compare the record with the file; rename the file or have the record corrected.",
+                    path=source.path,
+                )
+        if sending.in_doubt:
+            # Opened by a run that died before it could journal the job (DESIGN 6.5).
+            for orphan in wire.store.jobs(name):
+                wire.store.cancel_job(orphan)
+        job = _open_job(sending, wire)
+    reader = ChunkReader(
+        sending.path, source=source, chunk_bytes=job.chunk_bytes, acknowledged=job.chunks, stop=stop
+    )
+    try:
+        sent_bytes = _send_missing(reader, job, wire, progress, stop)
+    except SourceChanged:
+        wire.store.cancel_job(job.path)
+        wire.journal.close_job(job.job_id)
+        raise
+    except NotFound:
+        # The server forgot the job (cancelled, or finalised by a run that died): start afresh next time.
+        wire.journal.close_job(job.job_id)
+        adopted = _finalised_before(wire.store, name, job, reader.digest if reader.finished else None)
+        if adopted is None:
+            raise
+        return Sent(adopted, reader.digest, 0)
+    digest = reader.digest
+    stored = _finalise(wire.store, name, job, digest)
+    wire.store.set_checksums(stored.url, md5=bytes.fromhex(digest.md5), sha256=bytes.fromhex(digest.sha256))
+    wire.journal.close_job(job.job_id)
+    return Sent(_proven(stored, digest, Proof.CHUNK_MD5), digest, sent_bytes)
+
+
+def _open_job(sending: Sending, wire: Wire) -> Job:
+    digest = sending.digest
+    path = wire.store.open_job(
+        sending.delivery.object_name,
+        size_bytes=sending.source.size_bytes,
+        chunk_bytes=wire.chunk_bytes,
+        content_type=sending.content_type,
+        filename=sending.filename,
+        md5=bytes.fromhex(digest.md5) if digest else None,
+        sha256=bytes.fromhex(digest.sha256) if digest else None,
+    )
+    return wire.journal.open_job(
+        sending.delivery.delivery_id,
+        path,
+        chunk_bytes=wire.chunk_bytes,
+        size_bytes=sending.source.size_bytes,
+        source_identity=sending.source.identity,
+    )
+
+
+def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress, stop: Stop) -> int:
+    """Send every chunk the server has not acknowledged, a few at a time; returns the bytes sent."""
+    pending: dict[Future[None], int] = {}
+    done_bytes = sent_bytes = 0
+
+    def send(index: int, body: bytes | memoryview, md5: bytes) -> None:
+        wire.store.put_chunk(job.path, index, body, md5)
+        wire.journal.chunk(job.job_id, index, md5.hex())
+
+    def collect(*, until: int) -> None:
+        nonlocal done_bytes, sent_bytes
+        while len(pending) > until:
+            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                size = pending.pop(future)
+                future.result()
+                done_bytes += size
+                sent_bytes += size
+                progress(done_bytes)
+
+    try:
+        for chunk in reader:
+            if stop():
+                raise Cancelled("Stopped.", detail="Acknowledged chunks are kept.", path=reader.path)
+            if chunk.acknowledged:
+                done_bytes += len(chunk.body)
+                continue
+            collect(until=CHUNKS_IN_FLIGHT - 1)
+            future = wire.chunk_threads.submit(send, chunk.index, chunk.body, chunk.md5)
+            pending[future] = len(chunk.body)
+        collect(until=0)
+    except BaseException:
+        # What is on its way is let finish, so that every acknowledgement reaches the journal.
+        wait(pending)
+        raise
+    return sent_bytes
+
+
+def _finalise(store: ObjectStore, name: str, job: Job, digest: Digest) -> Stored:
+    try:
+        return store.finalise(job.path)
+    except (NotFound, Unreachable):
+        # The reply of an earlier finalise may have been lost: the job's id is the version's id.
+        adopted = _finalised_before(store, name, job, digest)
+        if adopted is None:
+            raise
+        return adopted
+
+
+def _finalised_before(store: ObjectStore, name: str, job: Job, digest: Digest | None) -> Stored | None:
+    found = store.head(name)
+    if found is None or digest is None:
+        return None
+    is_this_job = found.version == job.path.rpartition("/")[2]
+    return found if is_this_job and found.size_bytes == digest.size_bytes else None
+
+
+def _adopted(found: Stored | None, digest: Digest) -> Stored | None:
+    """The object that is there already, when its MD5 and size are the file's."""
+    if found is None or not found.md5 or found.md5 != digest.md5 or found.size_bytes != digest.size_bytes:
+        return None
+    return _proven(found, digest, Proof.ADOPTED)
+
+
+def _proven(stored: Stored, digest: Digest, proof: Proof) -> Stored:
+    return Stored(stored.name, stored.url, digest.size_bytes, digest.md5, digest.sha256, proof)
