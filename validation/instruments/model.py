@@ -21,6 +21,17 @@ class FieldValue:
     source: str
     """The raw tag, as a path into `Header.raw`, e.g. `34682/Beam/HV`."""
 
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return {"value": value, "source": self.source}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> FieldValue:
+        """The value that `to_json` wrote."""
+        value = document["value"]
+        return cls(tuple(value) if isinstance(value, list) else value, document["source"])
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -41,6 +52,27 @@ class Header:
         """The normalised value, or None when the header does not hold it."""
         found = self.fields.get(field_id)
         return None if found is None else found.value
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `json.dumps` takes as it is."""
+        return {
+            "format": self.format,
+            "reader": self.reader,
+            "fields": {field_id: found.to_json() for field_id, found in self.fields.items()},
+            "raw": self.raw,
+            "issues": [issue.to_json() for issue in self.issues],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Header:
+        """The header that `to_json` wrote."""
+        return cls(
+            format=document["format"],
+            reader=document["reader"],
+            fields={name: FieldValue.from_json(found) for name, found in document["fields"].items()},
+            raw=document["raw"],
+            issues=tuple(Issue.from_json(issue) for issue in document["issues"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
