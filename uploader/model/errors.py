@@ -58,6 +58,9 @@ class SourceUnreadable(SourceError):
 class RemoteError(UploaderError):
     """About the server; `status` is the HTTP status, 0 when no answer came."""
 
+    in_doubt: bool = False
+    """The request may have been carried out although no proper answer came: look before repeating it."""
+
     def __init__(
         self, summary: str, *, status: int = 0, detail: str = "", remedy: str = "", path: str = ""
     ) -> None:
@@ -69,6 +72,12 @@ class Unreachable(RemoteError):
     """No connection, a time-out, or a gateway that answers for a dead server."""
 
     retry = Retry.LATER
+
+
+class Untrusted(RemoteError):
+    """TLS can't be set up: the certificate does not hold, or the other side speaks no TLS."""
+
+    retry = Retry.AFTER_FIX
 
 
 class Throttled(RemoteError):
