@@ -55,6 +55,18 @@ class SourceUnreadable(SourceError):
     """The operating system does not let us read the file."""
 
 
+class ChunkDiffers(SourceError):
+    """The file no longer holds the bytes of a chunk that the server acknowledged: abandon the job, begin anew."""
+
+    retry = Retry.LATER
+
+    def __init__(
+        self, summary: str, *, index: int, detail: str = "", remedy: str = "", path: str = ""
+    ) -> None:
+        super().__init__(summary, detail=detail, remedy=remedy, path=path)
+        self.index = index
+
+
 class RemoteError(UploaderError):
     """About the server; `status` is the HTTP status, 0 when no answer came."""
 
@@ -144,6 +156,12 @@ class JournalTooNew(JournalError):
 
 class JournalDamaged(JournalError):
     """SQLite finds the file damaged."""
+
+
+class JournalFull(JournalError):
+    """No room for the journal on its disk."""
+
+    retry = Retry.AFTER_FIX
 
 
 class Cancelled(UploaderError):

@@ -1,0 +1,256 @@
+"""The journal as the engine sees it: one object over the tables' plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from uploader.journal import caches, deliveries, jobs, runs, survey
+from uploader.journal.connection import Database
+from uploader.journal.opening import open_database
+from uploader.model.entries import Decision, Delivery, Entry, Found, Job, RunRecord
+from uploader.model.events import Event
+from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
+from uploader.model.mounts import Volume, volume_of
+from uploader.model.ports import Row
+from validation.instruments.model import Header
+from validation.model import Issue
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def open_journal(
+    folder: Path, *, volume: Callable[[Path], Volume] = volume_of, now: Callable[[], str] = _utc_now
+) -> SqliteJournal:
+    """The journal of this state folder, made when new.
+
+    Raises JournalError for an unfit folder, JournalTooNew for a newer program's file,
+    JournalDamaged for a torn one.
+    """
+    return SqliteJournal(open_database(folder, volume=volume), now)
+
+
+class SqliteJournal:
+    """`ports.Journal` over SQLite; may be called from any thread, and several processes may share the file."""
+
+    def __init__(self, database: Database, now: Callable[[], str]) -> None:
+        self._database = database
+        self._now = now
+
+    @property
+    def path(self) -> Path:
+        """Where the journal lies."""
+        return self._database.path
+
+    # targets, roots, runs -------------------------------------------------------------------
+
+    def target(self, server: str, catalog: str) -> int:
+        """Id of the target, made when new."""
+        return runs.target_id(self._database, server, catalog)
+
+    def root(self, root: Root) -> int:
+        """Id of the dropped root, made when new."""
+        return runs.root_id(self._database, root)
+
+    def start_run(
+        self,
+        run: str,
+        *,
+        target: int,
+        roots: Sequence[int],
+        spec_id: str,
+        spec_version: str,
+        spec_digest: str,
+    ) -> None:
+        """Note that a run begins."""
+        runs.start_run(
+            self._database,
+            run,
+            target=target,
+            roots=roots,
+            spec_id=spec_id,
+            spec_version=spec_version,
+            spec_digest=spec_digest,
+            started=self._now(),
+        )
+
+    def finish_run(self, run: str, *, outcomes: Mapping[str, int], interrupted: bool, receipt: str) -> None:
+        """Note how a run ended."""
+        runs.finish_run(
+            self._database,
+            run,
+            outcomes=outcomes,
+            interrupted=interrupted,
+            receipt=receipt,
+            finished=self._now(),
+        )
+
+    def runs(self, limit: int = 20) -> list[RunRecord]:
+        """The latest runs, newest first."""
+        return runs.latest(self._database, limit)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Add events to the run's log."""
+        runs.append(self._database, events)
+
+    def events(self, run: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Mapping[str, Any]]]:
+        """The next events of a run behind the event id `after`, each with its id: how others follow a run."""
+        return runs.events_after(self._database, run, after, limit)
+
+    # survey ---------------------------------------------------------------------------------
+
+    def record(self, run: str, target: int, root: int, found: Sequence[Found]) -> None:
+        """Insert or refresh the entries of these files as seen by this run."""
+        survey.record(self._database, run, target, root, found)
+
+    def entries(
+        self,
+        run: str,
+        target: int,
+        root: int,
+        *,
+        by_dataset: bool = False,
+        actions: Sequence[Action] | None = None,
+    ) -> Iterator[Entry]:
+        """Entries of this run by path, or by dataset and path; the caller may write between them."""
+        return survey.entries(self._database, run, target, root, by_dataset=by_dataset, actions=actions)
+
+    def vanished(self, run: str, target: int, root: int) -> Iterator[Entry]:
+        """Entries of earlier runs of this root and target that this run did not see."""
+        return survey.vanished(self._database, run, target, root)
+
+    def add_issues(self, issues: Sequence[tuple[int, Sequence[Issue]]]) -> None:
+        """Add findings to entries (entry id, findings)."""
+        survey.add_issues(self._database, issues)
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Write what the survey decided."""
+        survey.decide(self._database, decisions)
+
+    def counts(self, run: str, target: int, root: int) -> Mapping[Action, tuple[int, int]]:
+        """Action -> (files, bytes) of the run's entries."""
+        return survey.counts(self._database, run, target, root)
+
+    def finish(self, entry_id: int, result: FileResult) -> None:
+        """Write an entry's outcome."""
+        survey.finish(self._database, [(entry_id, result)])
+
+    def finish_many(self, finished: Sequence[tuple[int, FileResult]]) -> None:
+        """Write many outcomes in one commit, for files that need no work."""
+        survey.finish(self._database, finished)
+
+    def results(self, run: str) -> Iterator[FileResult]:
+        """Every finished file of the run, ordered by root and path."""
+        return survey.results(self._database, run)
+
+    # caches by source identity --------------------------------------------------------------
+
+    def headers(self, identities: Sequence[str]) -> Mapping[str, Header]:
+        """Cached headers of these source identities."""
+        return caches.headers(self._database, identities)
+
+    def save_headers(self, headers: Mapping[str, Header]) -> None:
+        """Keep headers by source identity."""
+        caches.save_headers(self._database, headers)
+
+    def digests(self, identities: Sequence[str]) -> Mapping[str, Digest]:
+        """Cached digests of these source identities."""
+        return caches.digests(self._database, identities)
+
+    def save_digest(self, identity: str, digest: Digest) -> None:
+        """Keep a digest by source identity."""
+        caches.save_digest(self._database, identity, digest)
+
+    # deliveries -----------------------------------------------------------------------------
+
+    def deliveries(self, target: int, table: str, row_keys: Sequence[str]) -> Mapping[str, Delivery]:
+        """Row key -> delivery, for those that exist."""
+        return deliveries.by_row_key(self._database, target, table, row_keys)
+
+    def delivered(self, target: int, digests: Sequence[str]) -> Mapping[str, Delivery]:
+        """SHA-256 -> a registered delivery with these bytes."""
+        return deliveries.by_content(self._database, target, digests)
+
+    def intend(
+        self, target: int, table: str, row_key: str, object_name: str, source: SourceFile, path: str
+    ) -> Delivery:
+        """The delivery at INTENDED for these bytes, or as it is when they are already STORED there."""
+        to = deliveries.Destination(target, table, row_key, object_name, source, path)
+        return deliveries.intend(self._database, to)
+
+    def stored(self, delivery_id: int, stored: Stored, digest: Digest, *, preview_url: str = "") -> None:
+        """The server has acknowledged the object: INTENDED -> STORED."""
+        deliveries.stored(self._database, delivery_id, stored, digest, preview_url=preview_url)
+
+    def registered(self, rows: Sequence[tuple[int, str, str, Row]]) -> None:
+        """(delivery id, RID, row digest, columns written): the server has acknowledged the rows."""
+        deliveries.registered(self._database, rows)
+
+    def adopt(
+        self,
+        target: int,
+        table: str,
+        row_key: str,
+        object_name: str,
+        source: SourceFile,
+        path: str,
+        digest: Digest,
+        *,
+        object_url: str,
+        proof: Proof,
+        rid: str,
+        row_digest: str,
+        written: Row,
+    ) -> Delivery:
+        """Note a delivery that was found complete in the catalog."""
+        return deliveries.adopt(
+            self._database,
+            deliveries.Destination(target, table, row_key, object_name, source, path),
+            digest,
+            object_url=object_url,
+            proof=proof,
+            rid=rid,
+            row_digest=row_digest,
+            written=written,
+        )
+
+    # jobs -----------------------------------------------------------------------------------
+
+    def job(self, delivery_id: int) -> Job | None:
+        """The open job of a delivery with its acknowledged chunks."""
+        return jobs.wanted_job(self._database, delivery_id)
+
+    def open_job(
+        self, delivery_id: int, path: str, *, chunk_bytes: int, size_bytes: int, source_identity: str
+    ) -> Job:
+        """Note a job the server has opened."""
+        return jobs.open_job(
+            self._database,
+            delivery_id,
+            path,
+            chunk_bytes=chunk_bytes,
+            size_bytes=size_bytes,
+            source_identity=source_identity,
+        )
+
+    def chunk(self, job_id: int, index: int, md5: str) -> None:
+        """The server has acknowledged a chunk."""
+        jobs.chunk(self._database, job_id, index, md5)
+
+    def close_job(self, job_id: int) -> None:
+        """The job is finalised, cancelled or gone: forget it and its chunks."""
+        jobs.close_job(self._database, job_id)
+
+    def stale_jobs(self, target: int) -> list[Job]:
+        """Jobs whose bytes are no longer wanted: to be cancelled on the server, then closed."""
+        return jobs.stale_jobs(self._database, target)
+
+    # life -----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Finish writing and let go of the file."""
+        self._database.close()
