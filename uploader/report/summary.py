@@ -77,7 +77,7 @@ class Summary:
     files_to_send: int = 0
     bytes_to_send: int = 0
     held_by_strict: bool = False
-    outcomes: Mapping[str, int] = _NO_OUTCOMES
+    outcomes: Mapping[str, int] = field(default_factory=lambda: _NO_OUTCOMES)
     """Outcome -> files finished; every outcome is present."""
     bytes_done: int = 0
     """Bytes of the files that were sent to their end."""

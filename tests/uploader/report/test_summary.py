@@ -1,0 +1,124 @@
+"""The fold of events into a summary: counts, bytes, rate, time left, grouped findings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from uploader.model.events import FileProgressed, FileStarted, IssueFound, Parked
+from uploader.model.files import Outcome
+from uploader.report.summary import Summary, fold, summarise
+from validation.codes import issue
+
+
+def test_counts_outcomes_and_bytes(script: Any) -> None:
+    summary = summarise(
+        [
+            script.started(),
+            script.planned(new=2, same=1),
+            script.finished("c.tif", Outcome.SAME),
+            *script.sent("a.tif"),
+            *script.sent("b.tif"),
+            script.ended(new=2, same=1),
+        ]
+    )
+    assert summary.outcomes == {
+        "new": 2, "updated": 0, "same": 1, "held": 0, "unmatched": 0, "failed": 0, "cancelled": 0,
+    }  # fmt: skip
+    assert summary.bytes_sent == 2000
+    assert summary.files_sent == 2
+    assert summary.is_complete
+    assert not summary.current
+
+
+def test_bytes_go_back_when_a_part_is_sent_again(script: Any) -> None:
+    events = [script.started(), script.planned(new=1), FileStarted(script.run, script.time(), "a", 1000)]
+    before = summarise([*events, FileProgressed(script.run, script.time(), "a", 1000, 800)])
+    after = fold(before, FileProgressed(script.run, script.time(), "a", 1000, 500))
+    assert (before.bytes_sent, after.bytes_sent) == (800, 500)
+
+
+def test_rate_and_time_left_follow_the_bytes(script: Any) -> None:
+    summary = summarise(
+        [
+            script.started(),
+            script.planned(new=10),
+            FileStarted(script.run, script.time(), "a", 10_000),
+            FileProgressed(script.run, script.time(), "a", 10_000, 500),
+            FileProgressed(script.run, script.time(), "a", 10_000, 1000),
+        ]
+    )
+    assert summary.rate_bytes_per_s == pytest.approx(500)
+    assert summary.time_left_s == pytest.approx(9000 / 500)
+
+
+def test_rate_is_of_the_latest_seconds(script: Any) -> None:
+    events = [script.started(), script.planned(new=1000), FileStarted(script.run, script.time(), "a", 1)]
+    slow = [FileProgressed(script.run, script.time(), "a", 1, 10 * second) for second in range(60)]
+    fast = [FileProgressed(script.run, script.time(), "a", 1, 600 + 1000 * second) for second in range(60)]
+    summary = summarise([*events, *slow, *fast])
+    assert summary.rate_bytes_per_s == pytest.approx(1000)
+
+
+def test_no_rate_before_there_is_something_to_measure(script: Any) -> None:
+    summary = summarise([script.started(), script.planned(new=1), *script.sent("a")[:1]])
+    assert summary.rate_bytes_per_s is None
+    assert summary.time_left_s is None
+
+
+def test_marks_stay_few_however_many_events_come(script: Any) -> None:
+    script.tick_s = 0.001
+    events = [script.started(), *(event for number in range(2000) for event in script.sent(f"{number}"))]
+    assert len(summarise(events).marks) < 300
+
+
+def test_findings_are_grouped_by_code_with_few_examples(script: Any) -> None:
+    found = issue("header.path_conflict", "path says 200 kV, header 300 kV", path="a.tif")
+    events = [script.started(), script.planned(new=9)]
+    events += [script.finished(f"{number}.tif", Outcome.NEW, issues=(found,)) for number in range(9)]
+    events += [IssueFound(script.run, script.time(), issue("group.gap", "frame 3 is missing"))]
+    groups = summarise(events).issues
+    assert {code: group.count for (code, _), group in groups.items()} == {
+        "header.path_conflict": 9,
+        "group.gap": 1,
+    }
+    assert all(len(group.examples) <= 3 for group in groups.values())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "complete"),
+    [
+        (Outcome.SAME, True),
+        (Outcome.UNMATCHED, True),
+        (Outcome.HELD, False),
+        (Outcome.FAILED, False),
+        (Outcome.CANCELLED, False),
+    ],
+)
+def test_complete_means_everything_the_spec_claims(script: Any, outcome: Outcome, complete: bool) -> None:
+    summary = summarise(
+        [script.started(), script.planned(), script.finished("a", outcome), script.ended(**{outcome: 1})]
+    )
+    assert summary.is_complete is complete
+
+
+def test_a_dry_run_counts_what_would_be_held(script: Any) -> None:
+    summary = summarise([script.started(dry_run=True), script.planned(new=3, conflict=1), script.ended()])
+    assert summary.held == 1
+    assert not summary.is_complete
+
+
+def test_parked_ends_when_bytes_move_again(script: Any) -> None:
+    parked = Parked(script.run, script.time(), "The login has ended.", "Sign in again.")
+    waiting = summarise([script.started(), script.planned(new=1), parked])
+    assert waiting.parked == parked
+    assert summarise([script.started(), parked, *script.sent("a")]).parked is None
+
+
+def test_a_new_run_starts_from_nothing(script: Any) -> None:
+    first = summarise([script.started(), script.planned(new=1), *script.sent("a"), script.ended(new=1)])
+    second = fold(first, script.started())
+    assert second.files_done == 0
+    assert second.finished is None
+    assert isinstance(second, Summary)

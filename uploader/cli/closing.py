@@ -1,0 +1,104 @@
+"""What is said when a run has ended: what became of the files, what was found, what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from uploader.cli import wording
+from uploader.model.files import Outcome
+from uploader.report.summary import IssueGroup, Summary
+from validation.codes import CODES
+from validation.model import Severity
+
+_OUTCOMES = {
+    Outcome.NEW: "uploaded",
+    Outcome.UPDATED: "updated",
+    Outcome.SAME: "already there",
+    Outcome.HELD: "held",
+    Outcome.UNMATCHED: "not claimed by the spec",
+    Outcome.FAILED: "failed",
+    Outcome.CANCELLED: "cancelled",
+}
+_ACTIONS = {
+    "new": "would be uploaded",
+    "changed-bytes": "would be uploaded again",
+    "changed-row": "would have their record updated",
+    "moved": "would have their record moved",
+    "same": "are already there",
+    "conflict": "contradict a record",
+    "held": "would be held",
+    "unmatched": "are not claimed by the spec",
+}
+
+
+def closing_lines(summary: Summary, roots: Sequence[Path]) -> list[str]:
+    """The last words of an upload."""
+    return [
+        *_what_happened(summary),
+        *_findings(summary),
+        *_what_next(summary, roots),
+    ]
+
+
+def _what_happened(summary: Summary) -> Iterator[str]:
+    finished = summary.finished
+    if finished is None or finished.could_not_run:
+        yield "The run could not be done; nothing was sent."
+        return
+    if summary.dry_run:
+        yield "Dry run: nothing was sent."
+        for action, number in summary.planned.items():
+            if number:
+                yield f"  {number:>7,}  {_ACTIONS.get(action, action)}"
+        yield f"  To send: {wording.size(summary.bytes_to_send)}"
+        return
+    head = "Interrupted" if finished.interrupted else "Done"
+    sent = f"{wording.size(finished.sent_bytes)} sent in {wording.duration(finished.duration_s)}"
+    yield f"{head}: {sent}."
+    for outcome, words in _OUTCOMES.items():
+        if summary.outcomes[outcome]:
+            yield f"  {summary.outcomes[outcome]:>7,}  {words}"
+    if not summary.files_done:
+        yield "  The folder holds no files to send."
+
+
+def _findings(summary: Summary) -> Iterator[str]:
+    groups = sorted(
+        (group for group in summary.issues.values() if group.severity is not Severity.INFO),
+        key=lambda group: (-group.severity.rank, -group.count, group.code),
+    )
+    if groups:
+        yield "Findings:"
+    for group in groups:
+        yield from _group(group)
+
+
+def _group(group: IssueGroup) -> Iterator[str]:
+    title = CODES[group.code].title if group.code in CODES else group.code
+    yield f"  {group.severity.value:<7}  {group.count:,} × {title} ({group.code})"
+    for issue in group.examples:
+        place = f"{issue.location.path}: " if issue.location.path else ""
+        yield f"             {place}{issue.message}"
+    if group.count > len(group.examples):
+        yield f"             … and {group.count - len(group.examples):,} more; the receipt lists them all"
+    yield f"             → {group.examples[0].remedy}"
+
+
+def _what_next(summary: Summary, roots: Sequence[Path]) -> Iterator[str]:
+    finished = summary.finished
+    again = shlex.join(["nanoferry", "upload", *(part for root in roots for part in ("--dir", str(root)))])
+    if summary.parked is not None:
+        yield f"Sending stopped: {summary.parked.cause} {summary.parked.remedy}"
+    if finished is not None and finished.interrupted:
+        yield "Everything the server has acknowledged is kept."
+        yield f"To go on, run the same command again: {again}"
+        return
+    if summary.held_by_strict:
+        yield "--strict: something is held or unmatched, so nothing was sent. Correct it, or run without --strict."
+    elif not summary.dry_run and summary.held + summary.outcomes[Outcome.FAILED]:
+        yield "Correct what was found and run the same command again: only what is missing is sent."
+    if finished is not None and finished.receipt:
+        yield f"Receipt: {finished.receipt}"
+        yield f"Safe to delete? {shlex.join(['nanoferry', 'verify', finished.receipt])}"

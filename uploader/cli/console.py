@@ -1,0 +1,129 @@
+"""The one module that prints: words for people, JSON lines for programs, faults without a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from uploader.cli.wording import visible
+from uploader.model.errors import UploaderError
+from validation.errors import SpecError, ValidationError
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a command speaks. With `json_lines` stdout belongs to programs and people read stderr."""
+
+    json_lines: bool = False
+
+    def say(self, text: str = "") -> None:
+        """Say something to a person."""
+        _echo(text, to_stderr=self.json_lines)
+
+    def show(self, rendered: str) -> None:
+        """Show a rendered report: it has escaped what it quotes and may hold colours."""
+        click.echo(rendered, file=sys.stderr if self.json_lines else sys.stdout)
+
+    def note(self, text: str) -> None:
+        """Say something to a person that is no result: progress, hints. Always on stderr."""
+        _echo(text, to_stderr=True)
+
+    def emit(self, document: Mapping[str, Any]) -> None:
+        """Write one JSON document as one line on stdout."""
+        self.emit_text(json.dumps(document, separators=(",", ":")))
+
+    def emit_text(self, text: str) -> None:
+        """Write what a program is to read on stdout; at once, because it may follow the run."""
+        click.echo(text)
+        sys.stdout.flush()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a person sees stderr move: progress bars make sense."""
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def has_terminal_stdout(self) -> bool:
+        """Whether results go to a terminal and not into a file or a program."""
+        return sys.stdout.isatty()
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether results may be coloured."""
+        return not self.json_lines and self.has_terminal_stdout and "NO_COLOR" not in os.environ
+
+    @property
+    def width(self) -> int:
+        """Columns for a report: those of the terminal, 100 where there is none."""
+        return min(160, shutil.get_terminal_size((100, 24)).columns)
+
+    def live(self) -> RichConsole:
+        """The console that progress bars are drawn on."""
+        from rich.console import Console as RichConsole  # noqa: PLC0415 - --help must not pay for it
+
+        return RichConsole(stderr=True, highlight=False)
+
+
+def _echo(text: str, *, to_stderr: bool) -> None:
+    # Each line is flushed: a log of a long run must be readable while it runs.
+    stream: IO[str] = sys.stderr if to_stderr else sys.stdout
+    click.echo("\n".join(visible(line) for line in text.split("\n")), file=stream)
+    stream.flush()
+
+
+def show_fault(error: UploaderError | ValidationError) -> None:
+    """One clear message: what happened, what was kept, what to do next."""
+    lines = [f"nanoferry: {error.summary if isinstance(error, UploaderError) else error}"]
+    match error:
+        case SpecError():
+            for issue in error.issues:
+                place = ":".join(
+                    str(part)
+                    for part in (error.subject, issue.location.line, issue.location.column)
+                    if part is not None
+                )
+                lines += [f"  {place}: {issue.message}", f"      {issue.remedy}"]
+        case UploaderError():
+            if error.path and error.path not in error.summary:
+                lines.append(f"  File: {error.path}")
+            if error.detail:
+                lines.append(f"  {error.detail}")
+            if error.remedy:
+                lines.append(f"  What to do: {error.remedy}")
+        case _:
+            pass
+    _echo("\n".join(lines), to_stderr=True)
+
+
+def show_crash() -> None:
+    """The exception at hand is a mistake in the program: show it whole and say what is safe."""
+    _echo(
+        f"{traceback.format_exc()}\n"
+        "nanoferry: This is a fault in Nanoferry itself.\n"
+        "  Nothing that the server has acknowledged is lost, and your files were not touched.\n"
+        "  What to do: run the same command again; if it fails again, report the lines above.",
+        to_stderr=True,
+    )
+
+
+def urgent(text: str) -> None:
+    """Say something from a signal handler: one system call, no buffer that may be half written."""
+    os.write(2, f"\n{text}\n".encode())
+
+
+def prepare_streams() -> None:
+    """Let any file name be shown: what the terminal's encoding lacks is escaped, never a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

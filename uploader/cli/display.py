@@ -1,0 +1,194 @@
+"""Shows a run while it happens: bars on a terminal, plain lines without one, JSON lines for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from uploader.cli import wording
+from uploader.cli.console import Console
+from uploader.model.events import Event, FileFinished, Parked, PlanMade
+from uploader.model.files import Outcome
+from uploader.report.summary import Summary, fold
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+PLAIN_STEP: Final = 0.1
+"""A plain line for every tenth of the bytes: enough for a log, never a flood."""
+_STAGES: Final = {
+    "scan": "Looking for files",
+    "headers": "Reading headers",
+    "groups": "Checking data sets",
+    "catalog": "Asking the catalog",
+}
+
+
+class Display(Protocol):
+    """One way to show a run."""
+
+    def show(self, event: Event, summary: Summary) -> None:
+        """One more event has happened; `summary` already holds it."""
+
+    def close(self) -> None:
+        """The run is over: leave the terminal as it was found."""
+
+
+def follow(events: Iterable[Event], display: Display) -> Summary:
+    """Show a run to its end and give its summary."""
+    summary = Summary()
+    try:
+        for event in events:
+            summary = fold(summary, event)
+            display.show(event, summary)
+    finally:
+        display.close()
+    return summary
+
+
+def events_of(console: Console) -> Display:
+    """The display of a command whose `--json` gives one event per line."""
+    return JsonDisplay(console) if console.json_lines else words_of(console)
+
+
+def words_of(console: Console) -> Display:
+    """The display for people: bars where somebody watches, else plain lines."""
+    return BarDisplay(console) if console.is_watched else PlainDisplay(console)
+
+
+def _headline(event: Event, summary: Summary) -> str:
+    """What is worth a line of its own the moment it happens; empty for the rest."""
+    match event:
+        case PlanMade():
+            return _planned(summary)
+        case Parked():
+            return f"Sending has stopped: {event.cause} Everything is kept. {event.remedy}"
+        case FileFinished() if event.result.outcome is Outcome.FAILED:
+            return f"failed: {event.result.path}: {event.result.error}"
+        case _:
+            return ""
+
+
+def _planned(summary: Summary) -> str:
+    parts = ", ".join(f"{number:,} {action}" for action, number in summary.planned.items() if number)
+    to_send = wording.count(summary.files_to_send, "file")
+    return f"Plan: {parts or 'nothing found'}. To send: {to_send}, {wording.size(summary.bytes_to_send)}."
+
+
+class JsonDisplay:
+    """One event per line on stdout (docs/events.md)."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def show(self, event: Event, _summary: Summary) -> None:
+        """Write the event."""
+        self._console.emit(event.to_json())
+
+    def close(self) -> None:
+        """Nothing to leave behind."""
+
+
+class PlainDisplay:
+    """A line per stage and per tenth of the bytes, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stage = ""
+        self._next_share = PLAIN_STEP
+
+    def show(self, event: Event, summary: Summary) -> None:
+        """Write a line when there is something new to say."""
+        if summary.stage != self._stage:
+            self._stage = summary.stage
+            if self._stage in _STAGES:
+                self._console.note(f"{_STAGES[self._stage]} …")
+        if line := _headline(event, summary):
+            self._console.note(line)
+        if summary.bytes_to_send and summary.stage == "ferry":
+            self._progressed(summary)
+
+    def _progressed(self, summary: Summary) -> None:
+        share = summary.bytes_sent / summary.bytes_to_send
+        if share < self._next_share or self._next_share > 1:
+            return
+        self._next_share = share - share % PLAIN_STEP + PLAIN_STEP
+        self._console.note(
+            f"{share:4.0%}  {wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}, "
+            f"{wording.count(summary.files_sent, 'file')} of {summary.files_to_send:,}{pace(summary)}"
+        )
+
+    def close(self) -> None:
+        """Nothing to leave behind."""
+
+
+def pace(summary: Summary) -> str:
+    """Rate and time left in words, as far as they are known."""
+    rate, left_s = summary.rate_bytes_per_s, summary.time_left_s
+    words = f", {wording.size(rate)}/s" if rate is not None else ""
+    return words + (f", {wording.duration(left_s)} left" if left_s else "")
+
+
+class BarDisplay:
+    """Progress bars with totals, rate and time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._is_ferrying = False
+
+    def show(self, event: Event, summary: Summary) -> None:
+        """Move the bar."""
+        progress, task = self._open()
+        if line := _headline(event, summary):
+            self._console.note(line)
+        if summary.stage in ("ferry", "done"):
+            # A file without bytes moves the bar as well: nothing to send shows a full bar, not an empty one.
+            total = max(1, summary.bytes_to_send)
+            done = total if summary.stage == "done" and summary.is_complete else summary.bytes_sent
+            size = f"{wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}"
+            files = f"{summary.files_sent:,}/{summary.files_to_send:,} files"
+            detail = f"{size}, {files}{pace(summary)}"
+            progress.update(
+                task, description=_at(summary), completed=min(done, total), total=total, detail=detail
+            )
+        else:
+            words = _STAGES.get(summary.stage, "Starting")
+            total_files = None if summary.stage in ("", "scan") else max(1, summary.files_found)
+            detail = f"{summary.files_surveyed:,} of {summary.files_found:,} files"
+            progress.update(
+                task, description=words, completed=summary.files_surveyed, total=total_files, detail=detail
+            )
+
+    def _open(self) -> tuple[Progress, TaskID]:
+        if self._progress is not None and self._task is not None:
+            return self._progress, self._task
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - only on a terminal
+
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            console=self._console.live(),
+            # Lines said meanwhile go above the bar; a redirected stdout must stay what it is.
+            redirect_stdout=self._console.has_terminal_stdout,
+        )
+        self._task = self._progress.add_task("Starting", total=None, detail="")
+        self._progress.start()
+        return self._progress, self._task
+
+    def close(self) -> None:
+        """Stop drawing; the last state of the bar stays on the screen."""
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _at(summary: Summary) -> str:
+    if summary.stage == "done":
+        return "Done"
+    if summary.parked is not None:
+        return "Waiting"
+    names = [path.rpartition("/")[2] for path in summary.current]
+    more = f" (+{len(names) - 1})" if len(names) > 1 else ""
+    return "Sending " + wording.visible(wording.shortened(names[0], 32)) + more if names else "Sending"

@@ -1,0 +1,104 @@
+"""The command `nanoferry`: a table of commands that are loaded when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import click
+
+from uploader.cli.console import prepare_streams, show_crash, show_fault
+from uploader.cli.exits import Exit
+from uploader.model.errors import Cancelled, UploaderError
+from validation.errors import ValidationError
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "upload": ("upload:command", "Carry folders into the catalog; what is there already is not sent again."),
+    "validate": ("validate:command", "Check a folder and say what is wrong; sends nothing."),
+    "explain": ("explain:command", "Say which rule takes a path, or where the nearest rule failed."),
+    "inspect": ("inspect:command", "Show what one instrument file says of itself."),
+    "verify": ("verify:command", "Compare a receipt with disk and server: what is safe to delete?"),
+    "status": ("status:command", "Show the server, the login and the latest runs."),
+    "serve": ("serve:command", "Start, find or stop the built-in catalog."),
+    "catalog": ("catalog:command", "Prepare a catalog."),
+    "spec": ("spec:command", "Work with specs."),
+    "demo": ("demo:command", "Make an example session and carry it the whole way."),
+    "app": ("app:command", "Open the desktop app."),
+}
+"""Name -> where the command is, and its line in --help: so that --help imports none of them."""
+
+_EPILOG = """\b
+Environment:
+  NANOFERRY_SERVER     address of the server, as --server
+  NANOFERRY_CATALOG    catalog on that server, as --catalog
+  NANOFERRY_TOKEN      bearer token of the login
+  NANOFERRY_COOKIE     value of the webauthn cookie, instead of a token
+  NANOFERRY_STATE_DIR  where journal, receipts and the built-in catalog are kept
+
+\b
+Exit codes: 0 all done, 1 finished but something was held or failed,
+2 could not run, 130 interrupted.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it runs or its own --help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table: from the most used on."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        found = getattr(importlib.import_module(f"uploader.cli.{module}"), attribute)
+        if not isinstance(found, click.Command):
+            raise TypeError(f"uploader.cli.{module}:{attribute} is no command")
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nanoferry", message="nanoferry %(version)s")
+def cli() -> None:
+    """Carry instrument data from microscopes into a scientific data catalog."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per kind of fault
+    """Run one command line and give its exit code; a fault becomes one message, never a traceback."""
+    prepare_streams()
+    try:
+        result = cli.main(args=arguments, prog_name="nanoferry", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return Exit.COULD_NOT_RUN
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except Cancelled as error:
+        show_fault(error)
+        return Exit.INTERRUPTED
+    except (UploaderError, ValidationError) as error:
+        show_fault(error)
+        return Exit.COULD_NOT_RUN
+    except BrokenPipeError:
+        # The reader of our output has left (`| head`); stdout must not be flushed into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.SOMETHING_LEFT
+    except Exception:  # noqa: BLE001 - a mistake in the program must not look like exit code 1
+        show_crash()
+        return Exit.COULD_NOT_RUN
+    return result if isinstance(result, int) else Exit.DONE
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run())

@@ -1,0 +1,26 @@
+"""Options that several commands share, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+server_option = click.option(
+    "--server",
+    metavar="URL",
+    help="Address of the DERIVA server; without one the built-in catalog is used. [NANOFERRY_SERVER]",
+)
+catalog_option = click.option(
+    "--catalog", metavar="ID", help="Catalog on that server (default 1). [NANOFERRY_CATALOG]"
+)
+spec_option = click.option(
+    "--spec",
+    metavar="FILE",
+    help="Spec file, or the name of a shipped spec; without one the catalog's own spec is used.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON on stdout; words for people go to stderr."
+)
+folder = click.Path(path_type=Path)
+"""A path as it was typed. Whether it exists is the engine's question: it answers with a remedy."""

@@ -1,0 +1,87 @@
+"""`nanoferry upload`: survey and ferry of the named folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from uploader.bootstrap import Settings, open_engine
+from uploader.cli.closing import closing_lines
+from uploader.cli.console import Console
+from uploader.cli.display import events_of, follow
+from uploader.cli.exits import after
+from uploader.cli.interrupt import stops_cleanly
+from uploader.cli.options import catalog_option, folder, json_option, server_option, spec_option
+from uploader.cli.spec_choice import chosen_spec
+from uploader.report.summary import Summary
+from validation.check import Depth
+from validation.spec.model import Spec
+
+
+@click.command("upload")
+@click.option(
+    "--dir",
+    "roots",
+    type=folder,
+    multiple=True,
+    required=True,
+    metavar="DIR",
+    help="Folder to carry; give it again for more folders.",
+)
+@spec_option
+@server_option
+@catalog_option
+@click.option("--strict", is_flag=True, help="Send nothing if any file is held or not claimed by the spec.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing, here or on the server.")
+@json_option
+@click.option(
+    "--receipt",
+    type=folder,
+    metavar="FILE",
+    help="Where to write the receipt; by default in the state folder, never in the data.",
+)
+def command(
+    *,
+    roots: tuple[Path, ...],
+    spec: str | None,
+    server: str | None,
+    catalog: str | None,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+    receipt: Path | None,
+) -> int:
+    """Carry folders into the catalog: check, preview, upload, register, receipt.
+
+    What the catalog already holds is not sent again, so the same command goes on after an interruption.
+    """
+    summary = carry(
+        Console(json_lines=as_json),
+        Settings.from_environment(server=server, catalog=catalog),
+        roots,
+        chosen_spec(spec),
+        strict=strict,
+        dry_run=dry_run,
+        receipt=receipt,
+    )
+    return after(summary)
+
+
+def carry(
+    console: Console,
+    settings: Settings,
+    roots: Sequence[Path],
+    spec: Spec | None,
+    *,
+    strict: bool = False,
+    dry_run: bool = False,
+    receipt: Path | None = None,
+) -> Summary:
+    """Run the engine over the folders, show it, and say what became of the files."""
+    with open_engine(settings, roots=roots, spec=spec) as engine, stops_cleanly(engine.stop):
+        events = engine.run(dry_run=dry_run, strict=strict, depth=Depth.HEADERS, receipt=receipt)
+        summary = follow(events, events_of(console))
+    console.say("\n".join(closing_lines(summary, roots)))
+    return summary
