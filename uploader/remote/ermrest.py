@@ -12,7 +12,7 @@ from urllib.parse import quote
 from uploader.model.errors import BadReply
 from uploader.model.ports import Clock, Row
 from uploader.remote.catalog_facts import SYSTEM_COLUMNS, facts_of
-from uploader.remote.ermrest_paths import encoded, filters, look_ups, spec_path, table_path
+from uploader.remote.ermrest_paths import encoded, filters, look_ups, projection, spec_path, table_path
 from uploader.remote.http import Connection
 from uploader.remote.retry import CATALOG_RETRY, RetryPolicy, retrying
 from uploader.remote.row_batches import bodies, first_of_each_key, is_whole, own_keys
@@ -75,20 +75,29 @@ class ErmrestCatalog:
         return found if isinstance(found, dict) else {}
 
     def rows_by_key(
-        self, table: str, column: str, values: Sequence[Any], *, where: Row | None = None
+        self,
+        table: str,
+        column: str,
+        values: Sequence[Any],
+        *,
+        where: Row | None = None,
+        columns: Sequence[str] | None = None,
     ) -> list[dict[str, Any]]:
-        """Rows whose `column` is any of `values` and, with `where`, whose columns equal those."""
-        base = f"{self._base}/entity/{table_path(table)}"
-        return [row for path in look_ups(base, column, values, where or {}) for row in self._get(path)]
+        """Rows (or only these columns of them) whose `column` is any of `values` and which equal `where`."""
+        resource, end = projection(columns)
+        base = f"{self._base}/{resource}/{table_path(table)}"
+        return [row for path in look_ups(base, column, values, where or {}, end) for row in self._get(path)]
 
-    def rows(self, table: str, where: Row, *, page: int = 2000) -> Iterator[dict[str, Any]]:
-        """All rows whose columns equal `where`, in pages ordered by RID."""
-        base = f"{self._base}/entity/{table_path(table)}"
-        if where:
-            base = f"{base}/{filters(where)}"
+    def rows(
+        self, table: str, where: Row, *, columns: Sequence[str] | None = None, page: int = 2000
+    ) -> Iterator[dict[str, Any]]:
+        """All rows (or only these columns, RID always among them) that equal `where`, in pages by RID."""
+        resource, end = projection(None if columns is None else ("RID", *columns))
+        condition = f"/{filters(where)}" if where else ""
+        base = f"{self._base}/{resource}/{table_path(table)}{condition}{end}@sort(RID)"
         after = ""
         while True:
-            found = self._get(f"{base}@sort(RID){after}", query=f"limit={page}")
+            found = self._get(f"{base}{after}", query=f"limit={page}")
             yield from found
             if len(found) < page:
                 return

@@ -35,9 +35,18 @@ def filters(where: Mapping[str, Any]) -> str:
     return "&".join(equals(column, value) for column, value in where.items())
 
 
-def look_ups(base: str, column: str, values: Sequence[Any], where: Mapping[str, Any]) -> Iterator[str]:
-    """Paths `base/column=any(…)&where`, none longer than the server takes, that together name every value once."""
-    tail = f"&{filters(where)}" if where else ""
+def projection(columns: Sequence[str] | None) -> tuple[str, str]:
+    """The resource (`entity` or `attribute`) and the end of the path for these columns, or for all."""
+    if columns is None:
+        return "entity", ""
+    return "attribute", "/" + ",".join(quote(column, safe="") for column in dict.fromkeys(columns))
+
+
+def look_ups(
+    base: str, column: str, values: Sequence[Any], where: Mapping[str, Any], end: str = ""
+) -> Iterator[str]:
+    """Paths `base/column=any(…)&where` + `end`, none longer than the server takes, that name every value once."""
+    tail = f"{'&' if where else ''}{filters(where)}{end}"
     head = f"{base}/{quote(column, safe='')}=any("
     room = LONGEST_PATH - len(head) - len(tail) - 1
     batch: list[str] = []
@@ -49,7 +58,7 @@ def look_ups(base: str, column: str, values: Sequence[Any], where: Mapping[str, 
             yield _checked(f"{base}/{equals(column, '')}{tail}")
             continue
         if batch and used + len(text) > room:
-            yield f"{head}{','.join(batch)}){tail}"
+            yield _checked(f"{head}{','.join(batch)}){tail}")
             batch, used = [], 0
         batch.append(text)
         used += len(text) + 1

@@ -162,28 +162,34 @@ class HatracStore:
         """Set the write-once checksums of a version and read them back; Conflict if other ones are there."""
         wanted = {"content-md5": md5, "content-sha256": sha256}
         given = {kind: value for kind, value in wanted.items() if value is not None}
-        for kind, value in given.items():
-            # 409: set before, perhaps by us with a lost reply. Reading back tells whether it is the same.
+        held = self._checksums(url)
+        missing = [kind for kind in given if not held[kind]]
+        for kind in missing:
+            # 409: set meanwhile, perhaps by us with a lost reply. Reading back tells whether it is the same.
             self._connection.request(
                 "PUT",
                 f"{url};metadata/{kind}",
                 headers={"Content-Type": "text/plain"},
-                body=_base64(value).encode(),
+                body=_base64(given[kind]).encode(),
                 accepted=(200, 201, 204, 409),
                 repeatable=True,
             )
-        reply = self._connection.request("HEAD", url, repeatable=True)
+        if missing:
+            held = self._checksums(url)
         for kind, value in given.items():
-            held = _digest(reply.headers, kind)
-            if held != value.hex():
+            if held[kind] != value.hex():
                 raise Conflict(
                     f"{url} bears another {kind.removeprefix('content-')} than the file: "
-                    f"{held or 'none'} in place of {value.hex()}.",
+                    f"{held[kind] or 'none'} in place of {value.hex()}.",
                     status=409,
                     detail="The object was published, no row points to it.",
                     remedy="Send the file again as a new version.",
                     path=url,
                 )
+
+    def _checksums(self, url: str) -> dict[str, str]:
+        headers = self._connection.request("HEAD", url, repeatable=True).headers
+        return {kind: _digest(headers, kind) for kind in _CHECKSUMS}
 
     def read(self, url: str) -> Iterator[bytes]:
         """Stream an object's bytes."""
