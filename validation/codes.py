@@ -53,6 +53,42 @@ CODES: dict[str, Code] = {
         "Link leads outside the folder",
         "The link was not followed; drop the folder that it points to, or copy the file here.",
     ),
+    "source.link_inside": Code(
+        INFO,
+        FILE,
+        "Link to something in the same folder",
+        "The link was not followed; what it points to is taken at its own place. Nothing to do.",
+    ),
+    "source.link_broken": Code(
+        WARNING,
+        FILE,
+        "Link leads nowhere",
+        "Remove the link, or bring back what it pointed to and run again.",
+    ),
+    "source.vanished": Code(
+        WARNING,
+        FILE,
+        "File or folder went away during the scan",
+        "Run again once nothing moves files there; it is left out of this run.",
+    ),
+    "source.name_undecodable": Code(
+        ERROR,
+        FILE,
+        "Name is not valid Unicode",
+        "Rename it: the catalog can hold no such name. The message shows the bytes in question as \\x...",
+    ),
+    "source.ignore_unreadable": Code(
+        ERROR,
+        RUN,
+        "Ignore file cannot be read",
+        "Give this account the right to read it: nothing is sent that you may have meant to leave out.",
+    ),
+    "source.ignore_pattern": Code(
+        WARNING,
+        RUN,
+        "A line of the ignore file is not a pattern",
+        "Correct the line; it was skipped, the other lines count.",
+    ),
     "source.case_clash": Code(
         WARNING,
         FILE,
@@ -108,6 +144,12 @@ CODES: dict[str, Code] = {
         "A path pattern took too long on this name",
         "Simplify the pattern in the spec: it backtracks without bound.",
     ),
+    "path.object_name": Code(
+        ERROR,
+        FILE,
+        "No object name can be made for the file",
+        "Rename the file, or correct the spec's object template.",
+    ),
     # header: what the file says of itself
     "header.unreadable": Code(
         WARNING,
@@ -123,6 +165,12 @@ CODES: dict[str, Code] = {
     ),
     "header.unknown_format": Code(
         INFO, FILE, "Format is not known", "The file is kept with size, dates and hash only."
+    ),
+    "header.suffix_mismatch": Code(
+        WARNING,
+        FILE,
+        "File name and content disagree",
+        "Give the file the suffix of what it is, or save it again in the format its name says.",
     ),
     "header.malformed": Code(
         WARNING,
