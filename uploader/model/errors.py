@@ -55,10 +55,8 @@ class SourceUnreadable(SourceError):
     """The operating system does not let us read the file."""
 
 
-class ChunkDiffers(SourceError):
-    """The file no longer holds the bytes of a chunk that the server acknowledged: abandon the job, begin anew."""
-
-    retry = Retry.LATER
+class ChunkDiffers(SourceChanged):
+    """The file no longer holds the bytes of chunk `index`, which the server acknowledged: abandon the job."""
 
     def __init__(
         self, summary: str, *, index: int, detail: str = "", remedy: str = "", path: str = ""

@@ -19,11 +19,13 @@ class Root:
     """Absolute, as the person gave it (links in it are not resolved away)."""
     volume_id: str = ""
     """Identity of the volume it lies on; empty where the system gives none."""
+    inside: str = ""
+    """Path inside the volume, links resolved, so that a volume mounted elsewhere is known again; empty: unknown."""
 
     @property
     def key(self) -> str:
         """What the journal knows it by."""
-        return f"{self.volume_id}:{self.path.as_posix()}"
+        return f"{self.volume_id}:{self.inside or self.path.as_posix()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,269 @@
+"""Reads a file once, hashes it on the way, and notices when it changes meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias, cast
+
+from uploader.model.errors import (
+    Cancelled,
+    ChunkDiffers,
+    SourceChanged,
+    SourceUnreadable,
+    SourceVanished,
+)
+from uploader.model.files import Digest, SourceFile
+from uploader.model.ports import OpensFiles
+
+Progress: TypeAlias = Callable[[int], None]
+"""Called with the bytes read so far."""
+Stop: TypeAlias = Callable[[], bool]
+
+READ_BYTES = 1024 * 1024
+"""Bytes per read: larger ones gain nothing against the time that two hashes take (measured)."""
+
+
+def open_source(path: Path) -> BinaryIO:
+    """The file, unbuffered: every read here is large already."""
+    return path.open("rb", buffering=0)
+
+
+def digest_file(
+    path: Path,
+    *,
+    source: SourceFile,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    open_file: OpensFiles = open_source,
+) -> Digest:
+    """MD5 and SHA-256 of the whole file in one pass.
+
+    Raises SourceChanged, SourceVanished or SourceUnreadable, and Cancelled once `stop` says so.
+    """
+    running = _Running()
+    buffer = memoryview(bytearray(min(READ_BYTES, max(source.size_bytes, 1))))
+    with _steady(path, source, open_file) as stream:
+        while running.size_bytes < source.size_bytes:
+            _refuse_stopped(stop, source)
+            piece = _filled(stream, buffer[: source.size_bytes - running.size_bytes], source)
+            running.update(piece)
+            if progress is not None:
+                progress(running.size_bytes)
+    return running.digest()
+
+
+def read_whole(
+    path: Path, *, source: SourceFile, open_file: OpensFiles = open_source
+) -> tuple[bytes | memoryview, Digest]:
+    """The bytes of a small file and their digest; raises like `digest_file`."""
+    running = _Running()
+    with _steady(path, source, open_file) as stream:
+        body = _filled(stream, memoryview(bytearray(source.size_bytes)), source)
+        running.update(body)
+    return body, running.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One numbered part of a file."""
+
+    index: int
+    body: memoryview
+    """Belongs to the receiver while any reference to it (or to a slice of it) lives; then it is filled anew."""
+    md5: bytes
+    acknowledged: bool
+    """The server has it already, and the file still holds the same bytes: nothing to send."""
+
+
+class ChunkReader:
+    """Iterates a file once in chunks, hashing each and the whole.
+
+    Raises like `digest_file`, and ChunkDiffers when an acknowledged chunk is no longer what the file holds. The
+    memory is that of the chunks the receiver still holds and of one more.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: SourceFile,
+        chunk_bytes: int,
+        acknowledged: Mapping[int, str] | None = None,
+        stop: Stop | None = None,
+        open_file: OpensFiles = open_source,
+    ) -> None:
+        self.path = str(path)
+        self._source = source
+        self._chunk_bytes = chunk_bytes
+        self._acknowledged = acknowledged or {}
+        self._stop = stop
+        self._open_file = open_file
+        self._digest: Digest | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the whole file was read and had not changed."""
+        return self._digest is not None
+
+    @property
+    def digest(self) -> Digest:
+        """The hashes of the whole file, once it was read to its end."""
+        if self._digest is None:
+            raise RuntimeError("the file has not been read to its end")
+        return self._digest
+
+    def __iter__(self) -> Iterator[Chunk]:
+        source, running, buffers = self._source, _Running(), _Buffers(self._chunk_bytes)
+        index = 0
+        with _steady(Path(self.path), source, self._open_file) as stream:
+            while running.size_bytes < source.size_bytes:
+                _refuse_stopped(self._stop, source)
+                left = source.size_bytes - running.size_bytes
+                body = _filled(stream, buffers.free()[: min(left, self._chunk_bytes)], source)
+                running.update(body)
+                yield self._chunk(index, body)
+                # Let go of it before the next buffer is looked for.
+                del body
+                index += 1
+        self._digest = running.digest()
+
+    def _chunk(self, index: int, body: memoryview) -> Chunk:
+        md5 = hashlib.md5(body, usedforsecurity=False).digest()
+        known = self._acknowledged.get(index)
+        if known is not None and known != md5.hex():
+            raise ChunkDiffers(
+                f"{self._source.path} no longer holds the bytes of part {index} that the server has.",
+                index=index,
+                detail="The parts sent so far belong to other bytes and are given up.",
+                remedy="The file is sent anew by the next run, once nothing writes to it.",
+                path=self._source.path,
+            )
+        return Chunk(index, body, md5, acknowledged=known is not None)
+
+
+class _Buffers:
+    """Buffers of one size, each used again as soon as nobody refers to it."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._size_bytes = size_bytes
+        self._all: list[bytearray] = []
+
+    def free(self) -> memoryview:
+        """A buffer that no one reads any more, or a new one."""
+        for buffer in self._all:
+            try:
+                # A bytearray refuses to change its length while a view of it lives: the one sure sign.
+                buffer.append(0)
+            except BufferError:
+                continue
+            buffer.pop()
+            return memoryview(buffer)
+        buffer = bytearray(self._size_bytes + 1)
+        buffer.pop()  # leaves the room that the test above needs
+        self._all.append(buffer)
+        return memoryview(buffer)
+
+
+class _Running:
+    """Both hashes of the bytes so far."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+
+    def update(self, piece: memoryview) -> None:
+        """Take in the next bytes."""
+        self._md5.update(piece)
+        self._sha256.update(piece)
+        self.size_bytes += len(piece)
+
+    def digest(self) -> Digest:
+        """The hashes of everything taken in."""
+        return Digest(self._md5.hexdigest(), self._sha256.hexdigest(), self.size_bytes)
+
+
+@contextmanager
+def _steady(path: Path, source: SourceFile, open_file: OpensFiles) -> Iterator[BinaryIO]:
+    """The open file; raises when it is not, or after reading is no longer, the file that the scan saw."""
+    with _translated(source):
+        _refuse_changed(path, source)
+        stream = open_file(path)
+    try:
+        yield stream
+    finally:
+        stream.close()
+    with _translated(source):
+        _refuse_changed(path, source)
+
+
+def _refuse_changed(path: Path, source: SourceFile) -> None:
+    # lstat: a link that took the file's place leads to other bytes, and a pipe would block the opening.
+    state = path.lstat()
+    same = (
+        stat.S_ISREG(state.st_mode)
+        and state.st_size == source.size_bytes
+        and state.st_mtime_ns == source.mtime_ns
+        and (not source.file_id.isdecimal() or int(source.file_id) == state.st_ino)
+    )
+    if not same:
+        raise _changed(source)
+
+
+def _filled(stream: BinaryIO, view: memoryview, source: SourceFile) -> memoryview:
+    """The view, full of the next bytes of the stream."""
+    reader = cast("io.RawIOBase", stream)
+    done = 0
+    with _translated(source):
+        while done < len(view):
+            count = reader.readinto(view[done : done + READ_BYTES])
+            if not count:
+                raise _changed(source)
+            done += count
+    return view
+
+
+@contextmanager
+def _translated(source: SourceFile) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceVanished(
+            f"{source.path} is no longer there.",
+            detail="Nothing of it was sent.",
+            remedy="If it was moved, drop the folder it is in now.",
+            path=source.path,
+        ) from error
+    except OSError as error:
+        raise SourceUnreadable(
+            f"{source.path} cannot be read: {error.strerror or os.strerror(error.errno or 0)}.",
+            detail="What was sent of it before is kept and not counted as done.",
+            remedy="Give this account the right to read it, or close the program that locks it, and run again.",
+            path=source.path,
+        ) from error
+
+
+def _changed(source: SourceFile) -> SourceChanged:
+    return SourceChanged(
+        f"{source.path} changed since it was looked at.",
+        detail="Nothing of it counts as sent.",
+        remedy="It is taken by the next run, once nothing writes to it.",
+        path=source.path,
+    )
+
+
+def _refuse_stopped(stop: Stop | None, source: SourceFile) -> None:
+    if stop is not None and stop():
+        raise Cancelled(
+            f"Stopped while {source.path} was read.",
+            detail="Everything acknowledged is kept.",
+            remedy="Run again to go on.",
+            path=source.path,
+        )
