@@ -12,7 +12,7 @@ from uploader.model.files import Outcome
 from uploader.report.summary import Summary, fold
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
 PLAIN_STEP: Final = 0.1
 """A plain line for every tenth of the bytes: enough for a log, never a flood."""
@@ -135,38 +135,24 @@ class BarDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
-        self._is_ferrying = False
+        self.line = ""
+        """The words beside the bar as last drawn."""
 
     def show(self, event: Event, summary: Summary) -> None:
         """Move the bar."""
-        progress, task = self._open()
+        progress = self._progress = self._progress or self._opened()
         if line := _headline(event, summary):
             self._console.note(line)
+        words, done, total, detail = _survey_bar(summary)
         if summary.stage in ("ferry", "done"):
-            # A file without bytes moves the bar as well: nothing to send shows a full bar, not an empty one.
-            total = max(1, summary.bytes_to_send)
-            done = total if summary.stage == "done" and summary.is_complete else summary.bytes_sent
-            size = f"{wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}"
-            files = f"{summary.files_sent:,}/{summary.files_to_send:,} files"
-            detail = f"{size}, {files}{pace(summary)}"
-            progress.update(
-                task, description=_at(summary), completed=min(done, total), total=total, detail=detail
-            )
-        else:
-            words = _STAGES.get(summary.stage, "Starting")
-            total_files = None if summary.stage in ("", "scan") else max(1, summary.files_found)
-            detail = f"{summary.files_surveyed:,} of {summary.files_found:,} files"
-            progress.update(
-                task, description=words, completed=summary.files_surveyed, total=total_files, detail=detail
-            )
+            words, done, total, detail = _ferry_bar(summary)
+        self.line = f"{words}  {detail}"
+        progress.update(progress.task_ids[0], description=words, completed=done, total=total, detail=detail)
 
-    def _open(self) -> tuple[Progress, TaskID]:
-        if self._progress is not None and self._task is not None:
-            return self._progress, self._task
+    def _opened(self) -> Progress:
         from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - only on a terminal
 
-        self._progress = Progress(
+        progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[detail]}", markup=False),
@@ -174,14 +160,30 @@ class BarDisplay:
             # Lines said meanwhile go above the bar; a redirected stdout must stay what it is.
             redirect_stdout=self._console.has_terminal_stdout,
         )
-        self._task = self._progress.add_task("Starting", total=None, detail="")
-        self._progress.start()
-        return self._progress, self._task
+        progress.add_task("Starting", total=None, detail="")
+        progress.start()
+        return progress
 
     def close(self) -> None:
         """Stop drawing; the last state of the bar stays on the screen."""
         if self._progress is not None:
             self._progress.stop()
+
+
+def _survey_bar(summary: Summary) -> tuple[str, int, int | None, str]:
+    # While the scan runs the total is unknown and the bar pulses.
+    total = None if summary.stage in ("", "scan") else max(1, summary.files_found)
+    detail = f"{summary.files_surveyed:,} of {summary.files_found:,} files"
+    return _STAGES.get(summary.stage, "Starting"), summary.files_surveyed, total, detail
+
+
+def _ferry_bar(summary: Summary) -> tuple[str, int, int | None, str]:
+    # With nothing to send the bar is full, not empty.
+    total = max(1, summary.bytes_to_send)
+    done = total if summary.stage == "done" and summary.is_complete else min(summary.bytes_sent, total)
+    size = f"{wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}"
+    detail = f"{size}, {summary.files_sent:,}/{summary.files_to_send:,} files{pace(summary)}"
+    return _at(summary), done, total, detail
 
 
 def _at(summary: Summary) -> str:

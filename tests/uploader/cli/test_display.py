@@ -1,0 +1,115 @@
+"""What a run looks like while it happens, in each of the three displays."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console as RichConsole
+
+from uploader.cli.console import Console
+from uploader.cli.display import BarDisplay, JsonDisplay, PlainDisplay, events_of, follow
+from uploader.model.events import Event, FileProgressed, FileStarted, Parked
+from uploader.model.files import Outcome
+
+
+def a_run(script: Any) -> list[Event]:
+    return [
+        script.started(),
+        script.surveyed("scan", 2, 0, "sample"),
+        script.surveyed("headers", 2, 1),
+        script.planned(new=2, unmatched=1),
+        *script.sent("a.tif"),
+        *script.sent("b.tif"),
+        script.finished("c.tif", Outcome.FAILED, error="The disk has a fault. Kept: nothing. Copy it again."),
+        script.ended(new=2, failed=1),
+    ]
+
+
+def test_json_is_one_event_per_line_and_nothing_else(script: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    events = a_run(script)
+    follow(events, JsonDisplay(Console(json_lines=True)))
+    printed = capsys.readouterr()
+    assert [json.loads(line) for line in printed.out.splitlines()] == [event.to_json() for event in events]
+    assert printed.err == ""
+
+
+def test_plain_lines_say_stages_plan_and_progress_on_stderr(
+    script: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    follow(a_run(script), PlainDisplay(Console()))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Reading headers" in printed.err
+    assert "Plan: 2 new, 1 unmatched. To send: 2 files, 2.0 kB." in printed.err
+    assert "failed: c.tif: The disk has a fault." in printed.err
+    assert "100%  2.0 kB of 2.0 kB" in printed.err
+
+
+def test_plain_lines_are_never_a_flood(script: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    script.tick_s = 0.01
+    steps = [FileProgressed(script.run, script.time(), "a", 1000, sent) for sent in range(1000)]
+    start = FileStarted(script.run, script.time(), "a", 1000)
+    follow([script.started(), script.planned(new=1), start, *steps], PlainDisplay(Console()))
+    assert len(capsys.readouterr().err.splitlines()) < 15
+
+
+def test_bars_show_totals_rate_and_time_left(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = RichConsole(file=io.StringIO(), force_terminal=True, width=160)
+    console = Console()
+    monkeypatch.setattr(Console, "live", lambda self: screen)
+    display = BarDisplay(console)
+    shown = []
+    script.tick_s = 2.0
+    events = [
+        script.started(),
+        script.planned(new=10),
+        FileStarted(script.run, script.time(), "sample/a.tif", 10_000),
+        FileProgressed(script.run, script.time(), "sample/a.tif", 10_000, 1000),
+        FileProgressed(script.run, script.time(), "sample/a.tif", 10_000, 2000),
+    ]
+
+    class Watching:
+        def show(self, event: Event, summary: Any) -> None:
+            display.show(event, summary)
+            shown.append(display.line)
+
+        def close(self) -> None:
+            display.close()
+
+    follow(events, Watching())
+    assert shown[-1] == "Sending a.tif  2.0 kB of 10.0 kB, 0/10 files, 500 B/s, 16 s left"
+    assert isinstance(screen.file, io.StringIO)
+    assert "a.tif" in screen.file.getvalue()
+
+
+def test_the_display_is_closed_when_the_engine_fails(script: Any) -> None:
+    closed = []
+
+    class Recording:
+        def show(self, event: Event, summary: Any) -> None: ...
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def failing() -> Iterator[Event]:
+        yield script.started()
+        raise RuntimeError("the world broke")
+
+    with pytest.raises(RuntimeError):
+        follow(failing(), Recording())
+    assert closed == [True]
+
+
+def test_parked_says_what_to_do(script: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    parked = Parked(script.run, script.time(), "The login has ended.", "Set NANOFERRY_TOKEN again.")
+    follow([script.started(), parked], PlainDisplay(Console()))
+    assert "The login has ended. Everything is kept. Set NANOFERRY_TOKEN again." in capsys.readouterr().err
+
+
+def test_without_a_terminal_lines_are_plain() -> None:
+    assert isinstance(events_of(Console()), PlainDisplay)
+    assert isinstance(events_of(Console(json_lines=True)), JsonDisplay)
