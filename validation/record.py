@@ -26,6 +26,7 @@ class Record:
     """A metadata document and where each of its values came from."""
 
     document: Mapping[str, Any]
+    """Holds the provenance too, so that it is kept wherever the document goes."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     """JSON pointer into the document -> `path`, `header`, `tool` or `sidecar:PATH`."""
 
@@ -83,7 +84,7 @@ def dataset_record(
     if headers.formats:
         content["formats"] = dict(sorted(headers.formats.items()))
     draft.put("tool", content, "content")
-    return Record(draft.document, draft.provenance)
+    return Record({**draft.document, "provenance": dict(draft.provenance)}, draft.provenance)
 
 
 def file_record(*, match: Match, header: Header | None, typed: Typed) -> dict[str, Any]:
@@ -126,11 +127,9 @@ def _common_captures(members: Sequence[Member]) -> dict[str, Any]:
     differing: set[str] = set()
     for member in members:
         for name, value in member.captures.items():
-            if common.setdefault(name, value) != value:
+            if value is not None and common.setdefault(name, value) != value:
                 differing.add(name)
-    return {
-        name: value for name, value in common.items() if name not in differing and value not in ("", None)
-    }
+    return {name: value for name, value in common.items() if name not in differing and value != ""}
 
 
 def _put_typed(draft: _Draft, typed: Typed, key: str, place: tuple[str, ...]) -> None:

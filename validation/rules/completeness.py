@@ -96,7 +96,7 @@ def _series(members: Sequence[Member]) -> Mapping[tuple[str, str, str, tuple[Any
                 rest = tuple(
                     (other, str(value))
                     for other, value in sorted(member.captures.items())
-                    if other != name and other not in MOMENT_NAMES
+                    if other != name and other not in MOMENT_NAMES and value is not None
                 )
                 found[member.rule, name, member.path.rpartition("/")[0], rest].add(number)
     return found

@@ -52,6 +52,8 @@ def header_findings(file: CheckedFile, _spec: Spec, _now: datetime) -> Iterator[
     """What the reader found wrong with the header, now with the file's path."""
     if file.header is not None:
         for found in file.header.issues:
+            if found.code == "source.empty":
+                continue  # naming.not_empty says it, at every depth
             yield replace(found, location=replace(found.location, path=file.path))
 
 
