@@ -71,12 +71,6 @@ CODES: dict[str, Code] = {
         "File or folder went away during the scan",
         "Run again once nothing moves files there; it is left out of this run.",
     ),
-    "source.name_undecodable": Code(
-        ERROR,
-        FILE,
-        "Name is not valid Unicode",
-        "Rename it: the catalog can hold no such name. The message shows the bytes in question as \\x...",
-    ),
     "source.ignore_unreadable": Code(
         ERROR,
         RUN,

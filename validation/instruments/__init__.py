@@ -1,1 +1,21 @@
 """One reader per file format, found by content first and suffix second."""
+
+from validation.instruments.describe import describe
+from validation.instruments.fields import Field, FieldType, fields
+from validation.instruments.formats import Format, formats
+from validation.instruments.model import FieldValue, Header, Preview
+from validation.instruments.read import read_header, read_preview
+
+__all__ = [
+    "Field",
+    "FieldType",
+    "FieldValue",
+    "Format",
+    "Header",
+    "Preview",
+    "describe",
+    "fields",
+    "formats",
+    "read_header",
+    "read_preview",
+]

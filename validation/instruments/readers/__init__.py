@@ -1,0 +1,1 @@
+"""One module per file format, named after it; imported only when a file of the format is read."""
