@@ -48,6 +48,7 @@ DATASET_CHECKS: tuple[tuple[Depth, DatasetCheck], ...] = (
     (Depth.NAMES, duplicates.one_file_per_target),
     (Depth.NAMES, completeness.companions),
     (Depth.NAMES, completeness.series_without_gaps),
+    (Depth.NAMES, completeness.required_members),
     (Depth.HEADERS, metadata.one_instrument),
     (Depth.HEADERS, metadata.document_at_level),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from validation.codes import issue
-from validation.model import Issue
+from validation.model import Issue, Severity
 from validation.spec.model import Rule, Spec
 from validation.subjects import DatasetFiles, Member
 
@@ -22,6 +22,15 @@ MOST_NAMED = 10
 """Missing numbers or files that a message names before it only counts."""
 
 
+_GAP_SEVERITIES: Mapping[str, Severity | None] = {
+    "info": Severity.INFO,
+    "warn": Severity.WARNING,
+    "hold": Severity.ERROR,
+    "ignore": None,
+}
+"""What `gaps:` of a completeness rule means; None: say nothing."""
+
+
 def companions(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
     """A finding for each companion set that lacks a member, and for each companion without a primary."""
     sets: dict[str, list[Member]] = defaultdict(list)
@@ -29,10 +38,12 @@ def companions(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
         if member.set_key:
             sets[member.set_key].append(member)
     rules = {rule.id: rule for rule in spec.rules}
+    stated = {entry["rule"]: entry for entry in spec.required if "companions" in entry}
     for set_key, members in sets.items():
         primaries = [member for member in members if member.role == "primary"]
         partners = [member for member in members if member.role == "companion"]
         rule = rules.get(members[0].rule)
+        entry = stated.get(members[0].rule, {})
         if not primaries:
             yield issue(
                 "group.companion_orphan",
@@ -41,7 +52,9 @@ def companions(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
                 group=f"set:{set_key}",
                 origin="companions",
             )
-        for template in _absent(rule, partners) if rule is not None and primaries else ():
+        if rule is None or not primaries or entry.get("companions") == "optional":
+            continue
+        for template in _absent(rule, partners):
             others = "" if len(primaries) == 1 else f" and {len(primaries) - 1} more"
             yield issue(
                 "group.companion_missing",
@@ -49,31 +62,76 @@ def companions(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
                 path=primaries[0].path,
                 group=f"set:{set_key}",
                 origin="companions",
+                severity=_severity(entry),
             )
 
 
-def series_without_gaps(dataset: DatasetFiles, _spec: Spec) -> Iterator[Issue]:
-    """A finding for each numbered series with numbers missing between its first and its last."""
+def series_without_gaps(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
+    """A finding for each numbered series with numbers missing between its first and its last.
+
+    Which capture numbers a series is what the spec states for the rule, else the usual names.
+    """
     excused = _excused(dataset.typed.get("neverAcquired") or ())
-    for (rule, name, folder, _), numbers in _series(dataset.members).items():
-        if len(numbers) < FEWEST_MEMBERS:
+    stated = {entry["rule"]: entry for entry in spec.required if "series" in entry and "rule" in entry}
+    for (rule, name, folder, _), numbers in _series(dataset.members, stated).items():
+        entry = stated.get(rule, {})
+        severity = _GAP_SEVERITIES.get(entry.get("gaps", ""), _severity(entry))
+        if entry.get("gaps") == "ignore" or len(numbers) < (1 if entry else FEWEST_MEMBERS):
             continue
-        low, high = min(numbers), max(numbers)
         absent = _ranges(sorted(numbers), excused)
         if absent:
             count = sum(last - first + 1 for first, last in absent)
             where = folder or dataset.folder or dataset.name
             yield issue(
                 "group.gap",
-                f"{where}: {name} runs from {low} to {high} (rule {rule}), {_ranges_in_words(absent)} "
-                f"{'is' if count == 1 else 'are'} missing",
+                f"{where}: {name} runs from {min(numbers)} to {max(numbers)} (rule {rule}), "
+                f"{_ranges_in_words(absent)} {'is' if count == 1 else 'are'} missing",
                 path=dataset.folder,
                 field=name,
                 group=dataset.group,
                 remedy="Copy the missing members, or note in nanoferry.yaml `neverAcquired: "
                 f"[{_ranges_in_words(absent[:3])}]`.",
                 origin="series_without_gaps",
+                severity=severity,
             )
+
+
+def required_members(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
+    """A finding for each of the spec's completeness rules that the dataset's files do not meet."""
+    counts = Counter(member.rule for member in dataset.members if member.role == "primary")
+    for entry in spec.required:
+        for shortfall in _shortfalls(entry, counts):
+            yield issue(
+                "group.incomplete",
+                f"dataset {dataset.name!r} has {shortfall}",
+                path=dataset.folder,
+                group=dataset.group,
+                origin="required_members",
+                severity=_severity(entry),
+            )
+
+
+def _shortfalls(entry: Mapping[str, Any], counts: Mapping[str, int]) -> Iterator[str]:
+    """What a completeness rule finds wrong, as the end of a sentence."""
+    if "all_of" in entry:
+        for rule in entry["all_of"]:
+            if not counts.get(rule):
+                yield f"no file of rule {rule}; files of {', '.join(entry['all_of'])} are required"
+    elif "any_of" in entry:
+        have, want = sum(counts.get(rule, 0) for rule in entry["any_of"]), entry.get("min", 1)
+        if have < want:
+            yield f"{have} files of rules {', '.join(entry['any_of'])}; at least {want} required"
+    elif "rule" in entry:
+        have = counts.get(entry["rule"], 0)
+        if have < entry.get("min", 0):
+            yield f"{have} files of rule {entry['rule']}; at least {entry['min']} required"
+        if "max" in entry and have > entry["max"]:
+            yield f"{have} files of rule {entry['rule']}; at most {entry['max']} allowed"
+
+
+def _severity(entry: Mapping[str, Any]) -> Severity | None:
+    """The severity that a completeness rule states; None: that of the code."""
+    return Severity(entry["severity"]) if "severity" in entry else None
 
 
 def _absent(rule: Rule, partners: Sequence[Member]) -> Iterator[str]:
@@ -84,13 +142,16 @@ def _absent(rule: Rule, partners: Sequence[Member]) -> Iterator[str]:
             yield template
 
 
-def _series(members: Sequence[Member]) -> Mapping[tuple[str, str, str, tuple[Any, ...]], set[int]]:
+def _series(
+    members: Sequence[Member], stated: Mapping[str, Mapping[str, Any]]
+) -> Mapping[tuple[str, str, str, tuple[Any, ...]], set[int]]:
     """(rule, capture, folder, what else the path says) -> the numbers of that series."""
     found: dict[tuple[str, str, str, tuple[Any, ...]], set[int]] = defaultdict(set)
     for member in members:
         if member.role != "primary":
             continue
-        for name in SERIES_NAMES & member.captures.keys():
+        names = {stated[member.rule]["series"]} if member.rule in stated else SERIES_NAMES
+        for name in names & member.captures.keys():
             number = _whole(member.captures[name])
             if number is not None:
                 rest = tuple(

@@ -96,7 +96,7 @@ def typed_against_header(file: CheckedFile, _spec: Spec, _now: datetime) -> Iter
 
 def expected_fields(file: CheckedFile, spec: Spec, _now: datetime) -> Iterator[Issue]:
     """A finding naming the settings that the level asks for and neither header nor person supplies."""
-    if file.header is None or file.header.format == "unknown" or spec.level == "capture":
+    if file.header is None or file.header.format == "unknown" or spec.level != "nffa-core":
         return
     if not file.header.fields or not isinstance(file.match, Match):
         return

@@ -8,13 +8,24 @@ from dataclasses import replace
 from validation.codes import issue
 from validation.model import Issue
 from validation.record import dataset_record
-from validation.schema import check_document
+from validation.schema import LEVELS, check_document
 from validation.spec.model import Spec
 from validation.subjects import DatasetFiles
 
 
 def document_at_level(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
     """A finding for each value that is missing or wrong, with the sidecar that gave a wrong one."""
+    level = spec.level
+    if level not in LEVELS:
+        level = LEVELS[0]
+        yield issue(
+            "metadata.level",
+            f"the spec asks for level {spec.level!r}, which does not exist; checked at {level}",
+            path=dataset.folder,
+            group=dataset.group,
+            remedy=f"Write one of {', '.join(LEVELS)} as `level` in the spec.",
+            origin="document_at_level",
+        )
     record = dataset_record(
         name=dataset.name,
         typed=dataset.typed,
@@ -22,7 +33,7 @@ def document_at_level(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
         headers=dataset.headers_seen,
         spec=spec,
     )
-    for found in check_document(record.document, spec.level):
+    for found in check_document(record.document, level):
         source = _source(record.provenance, found.location.field)
         wrong = found.code != "metadata.missing" and source
         yield replace(
