@@ -1,0 +1,1 @@
+"""Hatrac over a folder and an SQLite index: namespaces, versioned objects, upload jobs."""

@@ -1,0 +1,139 @@
+"""Start, find and stop the one embedded server of a data folder. Light: no web framework is imported here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from uploader.embedded.endpoint import (
+    LOCK_FILE,
+    LOG_FILE,
+    STOP_FILE,
+    Endpoint,
+    read_endpoint,
+    write_private,
+)
+from uploader.embedded.lock import is_held
+from uploader.model.errors import SettingsError, Unreachable
+
+__all__ = ["Endpoint", "ensure_running", "running", "stop"]
+
+LOCK_WAS_HELD = 3
+"""Exit code of a server that found the folder served already."""
+
+START_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 20.0
+POLL_S = 0.03
+LOG_TAIL_CHARS = 1500
+
+_started: list[subprocess.Popen[bytes]] = []
+"""Servers this process started: kept so that a stopped one is reaped instead of left as a zombie."""
+
+
+def running(data_dir: Path) -> Endpoint | None:
+    """The server that serves this folder now, if there is one."""
+    if not is_held(data_dir / LOCK_FILE):
+        return None
+    # A server removes an old endpoint file as soon as it has the lock, so what is there is its own.
+    return read_endpoint(data_dir)
+
+
+def ensure_running(data_dir: Path, *, port: int = 0, public_read: bool = False) -> Endpoint:
+    """The server of this folder, started detached when none runs.
+
+    `port` and `public_read` matter only to a server that is started here. Two processes that race get the
+    same server.
+    """
+    if (found := running(data_dir)) is not None:
+        return found
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        child = _spawn(data_dir, port=port, public_read=public_read)
+    except OSError as error:
+        raise SettingsError(
+            f"The embedded catalog cannot use the folder {data_dir}: {error.strerror or error}.",
+            detail="Nothing was started or changed.",
+            remedy="Choose a writable folder on a local disk (`serve --data DIR`).",
+        ) from error
+    deadline = time.monotonic() + START_DEADLINE_S
+    while time.monotonic() < deadline:
+        if (found := running(data_dir)) is not None:
+            return found
+        ended = child.poll()
+        if ended == LOCK_WAS_HELD:
+            # Another starter was faster, or the server before is still finishing: wait for one, or start again.
+            if not is_held(data_dir / LOCK_FILE):
+                child = _spawn(data_dir, port=port, public_read=public_read)
+        elif ended is not None:
+            break
+        time.sleep(POLL_S)
+    raise Unreachable(
+        f"The embedded catalog of {data_dir} did not start.",
+        detail=_log_tail(data_dir),
+        remedy=f"Read {data_dir / LOG_FILE}, or run `nanoferry serve --data {data_dir}` to see why.",
+    )
+
+
+def stop(data_dir: Path) -> bool:
+    """Stop the server of this folder and wait until it has let go; False when none was running."""
+    endpoint = running(data_dir)
+    if endpoint is None:
+        return False
+    # A file instead of a signal: the same on three systems, and it can never hit a process that reuses the pid.
+    write_private(data_dir / STOP_FILE, endpoint.run)
+    deadline = time.monotonic() + STOP_DEADLINE_S
+    while is_held(data_dir / LOCK_FILE):
+        current = read_endpoint(data_dir)
+        if current is not None and current.run != endpoint.run:
+            break  # ours has gone and somebody has started another one
+        if time.monotonic() >= deadline:
+            raise Unreachable(
+                f"The embedded catalog (process {endpoint.pid}) has not stopped within {STOP_DEADLINE_S:.0f} s.",
+                detail="What it has acknowledged is safe on disk.",
+                remedy=f"Wait for its transfers to end, or end process {endpoint.pid} yourself.",
+            )
+        time.sleep(POLL_S)
+    for child in _started:
+        if child.pid == endpoint.pid:
+            child.wait(timeout=STOP_DEADLINE_S)
+    _started[:] = [child for child in _started if child.poll() is None]
+    return True
+
+
+def _spawn(data_dir: Path, *, port: int, public_read: bool) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "uploader.embedded",
+        "--data",
+        str(data_dir.resolve()),
+        "--port",
+        str(port),
+    ]
+    if public_read:
+        command.append("--public-read")
+    windows = 0
+    if sys.platform == "win32":
+        windows = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    with (data_dir / LOG_FILE).open("ab") as log:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            close_fds=True,
+            start_new_session=sys.platform != "win32",
+            creationflags=windows,
+        )
+    _started.append(child)
+    return child
+
+
+def _log_tail(data_dir: Path) -> str:
+    try:
+        text = (data_dir / LOG_FILE).read_text("utf-8", errors="replace").strip()
+    except OSError:
+        return "It left no log."
+    return f"End of its log: {text[-LOG_TAIL_CHARS:]}" if text else "Its log is empty."
