@@ -28,7 +28,7 @@ demo: $(RUN_STAMP)
 
 test: $(DEV_STAMP)
 	@sh packaging/test-packages.sh
-	$(BIN)/pytest -n auto -m "not long and not bench" $(PYTEST_FLAGS)
+	$(BIN)/pytest -n auto --dist loadgroup -m "not long and not bench" $(PYTEST_FLAGS)
 
 long: $(DEV_STAMP)
 	@sh packaging/test-packages.sh
