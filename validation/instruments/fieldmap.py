@@ -48,6 +48,9 @@ def apply_map(table: Mapping[str, Any], reading: Reading) -> None:
             continue
         found: list[_Found] = []
         for candidate in candidates:
+            condition = candidate.get("when")
+            if condition and lookup(reading.raw, _path(condition["tag"], names)) != condition["is"]:
+                continue
             one = _candidate(known, {**table.get("defaults", {}), **candidate}, reading.raw, names)
             if one is not None and (not found or candidate.get("compare", True)):
                 found.append(one)
@@ -97,9 +100,6 @@ def _candidate(
 ) -> _Found | None:
     if "value" in candidate:
         return _Found(candidate["value"], "the format")
-    condition = candidate.get("when")
-    if condition is not None and lookup(raw, _path(condition["tag"], names)) != condition["is"]:
-        return None
     paths = [_path(path, names) for path in candidate.get("tags", [candidate.get("tag", "")])]
     texts = [_text(lookup(raw, path), candidate) for path in paths]
     if "" in texts:
