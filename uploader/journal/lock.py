@@ -62,12 +62,7 @@ def hold_root(folder: Path, root: Root, *, now: Callable[[], str] = _utc_now) ->
             for other in _holders(path.parent):
                 if other.overlaps(ours):
                     raise _locked(other, ours)
-            descriptor = oslock.open_lock_file(path)
-            if not oslock.try_lock(descriptor):
-                os.close(descriptor)
-                raise _locked(None, ours)
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, json.dumps(asdict(ours)).encode("ascii"))
+            descriptor = _taken(path, ours)
     try:
         yield ours
     finally:
@@ -75,6 +70,19 @@ def hold_root(folder: Path, root: Root, *, now: Callable[[], str] = _utc_now) ->
         # The next one that looks through the folder removes it behind the gate.
         oslock.unlock(descriptor)
         os.close(descriptor)
+
+
+def _taken(path: Path, ours: Holder) -> int:
+    descriptor = oslock.open_lock_file(path)
+    try:
+        if not oslock.try_lock(descriptor):
+            raise _locked(None, ours)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps(asdict(ours)).encode("ascii"))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def holder_of(folder: Path, root: Root) -> Holder | None:
@@ -137,16 +145,18 @@ def _nested(one: str, other: str) -> bool:
 
 
 def _locked(holder: Holder | None, ours: Holder) -> JournalLocked:
-    if holder is None:
-        who, where = "another engine", ours.path
-    else:
-        who = f"process {holder.pid} on {holder.host}, since {holder.since}"
-        where = holder.path
+    if holder is not None and (holder.pid, holder.host) == (ours.pid, ours.host):
+        return JournalLocked(
+            f"{ours.path} and {holder.path} are the same folder or lie in each other, and this run takes both.",
+            detail="Nothing was read or sent.",
+            remedy="Name the outer folder alone: it brings everything in it.",
+            path=ours.path,
+        )
+    who = f"process {holder.pid} on {holder.host} since {holder.since}" if holder else "another engine"
+    where = holder.path if holder else ours.path
     return JournalLocked(
         f"{where} is held by {who}.",
-        detail="Nothing was read or sent."
-        if where == ours.path
-        else f"It overlaps {ours.path}; nothing was sent.",
+        detail=f"{ours.path} would take the same files, so nothing of it was read or sent.",
         remedy="Wait until that run has ended, or end it, and run again.",
         path=ours.path,
     )

@@ -135,13 +135,9 @@ class SqliteJournal:
         """Action -> (files, bytes) of the run's entries."""
         return survey.counts(self._database, run, target, root)
 
-    def finish(self, entry_id: int, result: FileResult) -> None:
-        """Write an entry's outcome."""
-        survey.finish(self._database, [(entry_id, result)])
-
-    def finish_many(self, finished: Sequence[tuple[int, FileResult]]) -> None:
-        """Write many outcomes in one commit, for files that need no work."""
-        survey.finish(self._database, finished)
+    def finish(self, results: Sequence[tuple[int, FileResult]]) -> None:
+        """Write the outcomes of entries (entry id, result), in one transaction."""
+        survey.finish(self._database, results)
 
     def results(self, run: str) -> Iterator[FileResult]:
         """Every finished file of the run, ordered by root and path."""

@@ -1,0 +1,116 @@
+"""Targets, roots, runs, events, and the caches by source identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from uploader.journal import runs
+from uploader.journal.store import SqliteJournal
+from uploader.model.entries import RunRecord
+from uploader.model.errors import JournalError
+from uploader.model.events import FileProgressed, SurveyProgressed
+from uploader.model.files import Digest, Root
+from validation.codes import issue
+from validation.instruments.model import FieldValue, Header
+
+
+def test_a_volume_mounted_elsewhere_keeps_its_root(journal: SqliteJournal, begin: Callable[..., str]) -> None:
+    here = journal.root(Root(Path("/media/stick/session"), "uuid:S", "/session"))
+    there = journal.root(Root(Path("/mnt/session"), "uuid:S", "/session"))
+    other = journal.root(Root(Path("/mnt/session"), "uuid:T", "/session"))
+
+    assert here == there != other
+    begin("r1", here)
+    assert journal.runs()[0].roots == (str(Path("/mnt/session")),)
+
+
+def test_runs_come_newest_first_with_how_they_ended(
+    journal: SqliteJournal, begin: Callable[..., str]
+) -> None:
+    begin("older")
+    begin("newer")
+    journal.finish_run("older", outcomes={"new": 3}, interrupted=True, receipt="/tmp/r\udcff.json")
+
+    newer, older = journal.runs()
+    assert newer.run == "newer"
+    assert newer.finished == ""
+    assert older == RunRecord(
+        run="older",
+        started="2026-03-04T05:06:07+00:00",
+        finished="2026-03-04T05:06:07+00:00",
+        roots=(str(Path("/data/session")),),
+        server="catalog.example.org",
+        catalog="1",
+        spec_id="lab",
+        spec_version="1.0.0",
+        outcomes={"new": 3},
+        interrupted=True,
+        receipt="/tmp/r\udcff.json",
+    )
+    assert [record.run for record in journal.runs(limit=1)] == ["newer"]
+
+
+def test_ending_a_run_that_never_began_is_refused(journal: SqliteJournal) -> None:
+    with pytest.raises(JournalError, match="no run"):
+        journal.finish_run("ghost", outcomes={}, interrupted=False, receipt="")
+
+
+def test_one_can_follow_a_run_by_its_events(journal: SqliteJournal, begin: Callable[..., str]) -> None:
+    begin("r1")
+    journal.append(
+        [SurveyProgressed("r1", "t", "scan", 1, 0, "a\udcff.tif"), FileProgressed("r1", "t", "b", 9, 3)]
+    )
+    journal.append([FileProgressed("other", "t", "c", 9, 3)])
+    journal.append([])
+
+    first, second = journal.events("r1")
+    assert first[1]["kind"] == "survey_progressed"
+    assert first[1]["path"] == "a\udcff.tif"
+    assert journal.events("r1", after=first[0]) == [second]
+    assert journal.events("r1", after=second[0]) == []
+
+
+def test_events_of_long_gone_runs_are_dropped_their_record_is_kept(
+    journal: SqliteJournal, begin: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "RUNS_WITH_EVENTS", 2)
+    for name in ("r1", "r2", "r3", "r4"):
+        begin(name)
+        journal.append([FileProgressed(name, "t", "c", 9, 3)])
+        journal.finish_run(name, outcomes={}, interrupted=False, receipt="")
+    begin("r5")
+
+    assert [len(journal.events(name)) for name in ("r1", "r2", "r3", "r4")] == [0, 0, 1, 1]
+    assert len(journal.runs()) == 5
+
+
+def test_headers_come_back_whole(journal: SqliteJournal) -> None:
+    header = Header(
+        format="tiff-fei",
+        reader="tiff-fei/1",
+        fields={"size_px": FieldValue((4, 5), "256,257"), "hv_kV": FieldValue(30.0, "HV")},
+        raw={"34682": {"Beam": {"HV": "30000"}}, "list": [1, 2]},
+        issues=(issue("header.malformed", "a bit"),),
+    )
+    journal.save_headers({"v/1/2/3": header, "undecodable \udcff": Header("unknown", "none/1")})
+
+    assert journal.headers(["v/1/2/3", "never seen"]) == {"v/1/2/3": header}
+    assert "undecodable \udcff" in journal.headers(["undecodable \udcff"])
+
+
+def test_a_newer_header_replaces_the_older(journal: SqliteJournal) -> None:
+    journal.save_headers({"id": Header("unknown", "none/1")})
+    journal.save_headers({"id": Header("mrc", "mrc/2")})
+
+    assert journal.headers(["id"])["id"].reader == "mrc/2"
+
+
+def test_thousands_of_digests_are_looked_up_at_once(journal: SqliteJournal) -> None:
+    for number in range(0, 3000, 100):
+        journal.save_digest(f"id {number}", Digest("m", "s", number))
+
+    found = journal.digests([f"id {number}" for number in range(3000)])
+    assert found == {f"id {number}": Digest("m", "s", number) for number in range(0, 3000, 100)}
