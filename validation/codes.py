@@ -224,6 +224,12 @@ CODES: dict[str, Code] = {
         "nanoferry.yaml has an unknown key",
         "Correct the spelling or move it under `extensions`.",
     ),
+    "metadata.unreadable": Code(
+        ERROR,
+        FILE,
+        "Metadata document cannot be read",
+        "Correct the JSON or YAML at the given place; nothing in the file was checked.",
+    ),
     "metadata.missing": Code(
         WARNING,
         GROUP,
@@ -268,6 +274,9 @@ CODES: dict[str, Code] = {
         "Rename one of them so that the spec gives it another path.",
     ),
     # spec
+    "spec.not_found": Code(
+        ERROR, RUN, "There is no such spec", "Give the path of a spec file or the name of a shipped spec."
+    ),
     "spec.syntax": Code(ERROR, RUN, "Spec is not well formed", "Correct the YAML or JSON at the given line."),
     "spec.invalid": Code(
         ERROR, RUN, "Spec breaks the schema of specs", "Correct the entry at the given line."

@@ -13,10 +13,12 @@ from jsonschema.exceptions import ValidationError as SchemaFault
 
 from validation.codes import issue
 from validation.model import Issue, Severity
-from validation.spec.located import Located, Place
+from validation.spec.json_places import Place
+from validation.spec.located import Located
 from validation.specset import data_dir
 
 _LONGEST_SHOWN = 200
+_MOST_NAMED = 20
 
 
 class Faults:
@@ -71,15 +73,15 @@ class Faults:
     def _note(self, fault: SchemaFault) -> None:
         place: Place = tuple(fault.absolute_path)
         if fault.validator == "additionalProperties" and isinstance(fault.instance, Mapping):
-            known = list(fault.schema.get("properties", {}))
-            patterns = fault.schema.get("patternProperties", {})
+            schema = fault.schema if isinstance(fault.schema, Mapping) else {}
+            known = list(schema.get("properties", {}))
             for name in fault.instance:
-                if name not in known and not patterns:
+                if name not in known:
                     self.add(
                         "spec.invalid",
                         (*place, name),
                         f"there is no entry {name!r} here",
-                        remedy=_did_you_mean(name, known),
+                        remedy=did_you_mean(name, known),
                         key=True,
                     )
             return
@@ -91,11 +93,13 @@ def _by_line(found: Issue) -> tuple[int, int]:
     return (found.location.line or 0, found.location.column or 0)
 
 
-def _did_you_mean(name: str, known: list[str]) -> str:
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A remedy that names the nearest known word, or some of them."""
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Remove it; known entries are {', '.join(sorted(known))}."
+    shown = ", ".join(sorted(known)[:_MOST_NAMED])
+    return f"Known here: {shown}{', …' if len(known) > _MOST_NAMED else ''}."
 
 
 def _in_words(fault: SchemaFault) -> tuple[str, str]:
@@ -106,8 +110,9 @@ def _in_words(fault: SchemaFault) -> tuple[str, str]:
     advice = str(fault.schema.get("description", "")) if isinstance(fault.schema, Mapping) else ""
     match fault.validator:
         case "required":
-            missing = [name for name in fault.validator_value if name not in fault.instance]
-            return f"{where} lacks {', '.join(missing)}", "Add the entry."
+            # jsonschema reports each missing name by itself and quotes it first in its message.
+            missing = fault.message.split("'")[1] if "'" in fault.message else fault.message
+            return f"{where} lacks {missing}", "Add the entry."
         case "type":
             return f"{where} is {shown}, which is no {_listed(fault.validator_value)}", advice
         case "enum":

@@ -9,6 +9,8 @@ from typing import Any
 
 import regex
 
+from validation.spec.vocabularies import Vocabulary
+
 _DIRECTIVES = {
     "Y": r"[0-9]{4}",
     "y": r"[0-9]{2}",
@@ -46,6 +48,8 @@ class FieldType:
     argument: str = ""
     terms: Mapping[str, str] = field(default_factory=dict)
     """Written form -> term, for vocabularies."""
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Term -> what else its vocabulary says of it."""
 
     @property
     def open_ended(self) -> bool:
@@ -91,8 +95,7 @@ class FieldType:
                 digits = regex.sub(r"[^0-9]", "", text).ljust(6, "0")
                 return datetime.strptime(digits, "%H%M%S").strftime(self.argument)  # noqa: DTZ007
             case "vocab":
-                term = self._term(text)
-                return text if text in self.terms else term
+                return text if text in self.terms else self._term(text)
             case "rid":
                 return text.upper()
             case _:
@@ -104,7 +107,7 @@ def directives(date_format: str) -> list[str]:
     return [found.group(1) for found in regex.finditer(r"%(.)", date_format.replace("%%", ""))]
 
 
-def field_type(name: str, argument: str, vocabularies: Mapping[str, Mapping[str, str]]) -> FieldType:
+def field_type(name: str, argument: str, vocabularies: Mapping[str, Vocabulary]) -> FieldType:
     """The type of that name and argument; raises FieldTypeError."""
     match name:
         case "text" | "int" | "rid" if argument:
@@ -163,13 +166,14 @@ def _percent(letters: frozenset[str]) -> str:
     return ", ".join(f"%{letter}" for letter in sorted(letters))
 
 
-def _vocab(argument: str, vocabularies: Mapping[str, Mapping[str, str]]) -> FieldType:
-    terms = vocabularies.get(argument)
-    if terms is None:
-        known = ", ".join(sorted(vocabularies)) or "none"
-        raise FieldTypeError(f"there is no vocabulary {argument!r}; known are: {known}")
+def _vocab(argument: str, vocabularies: Mapping[str, Vocabulary]) -> FieldType:
+    known = vocabularies.get(argument)
+    if known is None:
+        names = ", ".join(sorted(vocabularies)) or "none"
+        raise FieldTypeError(f"there is no vocabulary {argument!r}; known are: {names}")
     # The longest first: else STEM would be read as STE plus M where STE is a term too.
-    pattern = "|".join(regex.escape(word) for word in sorted(terms, key=lambda word: (-len(word), word)))
-    shown = list(dict.fromkeys(terms.values()))
+    written = sorted(known.terms, key=lambda word: (-len(word), word))
+    pattern = f"(?i:{'|'.join(regex.escape(word) for word in written)})"
+    shown = list(dict.fromkeys(known.terms.values()))
     words = f"a term of {argument} ({', '.join(shown[:8])}{', …' if len(shown) > 8 else ''})"
-    return FieldType("vocab", f"(?:{pattern})", f"(?i:{pattern})", words, argument, terms)
+    return FieldType("vocab", pattern, pattern, words, argument, known.terms, known.details)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from validation.codes import issue
 from validation.errors import SpecError
 from validation.model import Issue
+from validation.spec.json_places import JsonPlaces, Place
 
 MAX_CHARS = 1_000_000
 """A spec of this size is a mistake or an attack: refused before it is parsed."""
 MAX_NODES = 50_000
 MAX_DEPTH = 40
 
-Place: TypeAlias = tuple[str | int, ...]
-"""Keys and indexes from the top of a document to a value."""
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
@@ -88,7 +89,6 @@ class _Reader:
         self.places: dict[Place, tuple[int, int]] = {}
         self.keys: dict[Place, tuple[int, int]] = {}
         self.faults: list[Issue] = []
-        self._line_starts: list[int] = []
 
     def fault(self, message: str, line: int | None, column: int | None, remedy: str = "") -> None:
         self.faults.append(
@@ -113,10 +113,8 @@ class _Reader:
 
     def _refuse_bombs(self, text: str) -> None:
         """Aliases, depth and number of nodes are judged on the event stream, before anything is built."""
-        depth = nodes = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            mark = event.start_mark
-            nodes += 1
+        depth = 0
+        for nodes, event in enumerate(yaml.parse(text, Loader=_Loader)):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -129,10 +127,12 @@ class _Reader:
             elif nodes > MAX_NODES:
                 problem = f"the spec has more than {MAX_NODES:,} entries"
             if problem:
-                self.fault(problem, mark.line + 1, mark.column + 1, "Write the value out where it is needed.")
+                mark = event.start_mark
+                line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+                self.fault(problem, line, column, "Write the value out where it is needed.")
                 return
 
-    def _value(self, node: yaml.Node, place: Place) -> Any:
+    def _value(self, node: Node, place: Place) -> Any:
         position = (node.start_mark.line + 1, node.start_mark.column + 1)
         self.places[place] = position
         if node.tag not in _PLAIN_TAGS and node.tag not in _TEXT_TAGS:
@@ -142,17 +142,17 @@ class _Reader:
                 "A spec is data: remove the tag (the ! entry).",
             )
             return None
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, MappingNode):
             return self._mapping(node, place)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, SequenceNode):
             return [self._value(item, (*place, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+        return self._scalar(node) if isinstance(node, ScalarNode) else None
 
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+    def _mapping(self, node: MappingNode, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
-            if not isinstance(key_node, yaml.ScalarNode):
+            if not isinstance(key_node, ScalarNode):
                 self.fault("a key is not plain text", line, column, "Put quotes around a text with { or [.")
                 continue
             key = str(key_node.value)
@@ -163,25 +163,19 @@ class _Reader:
             found[key] = self._value(value_node, (*place, key))
         return found
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    @staticmethod
+    def _scalar(node: ScalarNode) -> Any:
         text = str(node.value)
-        match node.tag.rpartition(":")[2]:
-            case "null":
-                return None
-            case "bool":
-                return text.lower() in {"true", "yes", "on"}
-            case "int":
-                try:
-                    return int(text.replace("_", ""))
-                except ValueError:
-                    return text  # 0x10, 0o7, 1:30 (sexagesimal) and other spellings mean what is written
-            case "float":
-                try:
-                    return float(text.replace("_", ""))
-                except ValueError:
-                    return text
-            case _:
-                return text
+        kind = node.tag.rpartition(":")[2]
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in {"true", "yes", "on"}
+        if kind in {"int", "float"}:
+            with suppress(ValueError):
+                return (int if kind == "int" else float)(text.replace("_", ""))
+        # 0x10, 1:30 (sexagesimal) and other spellings of numbers mean what is written.
+        return text
 
     # JSON ---------------------------------------------------------------------------------------
 
@@ -194,8 +188,9 @@ class _Reader:
         except RecursionError:
             self.fault(f"the spec is nested more than {MAX_DEPTH} deep", None, None)
             return None
-        walk = _JsonPlaces(text)
-        walk.run(self)
+        walk = JsonPlaces(text, MAX_DEPTH, self.fault)
+        walk.run()
+        self.places, self.keys = walk.places, walk.keys
         return _plain(value)
 
 
@@ -209,65 +204,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(part) for part in value]
     return value
-
-
-class _JsonPlaces:
-    """Walks well-formed JSON text and notes where keys and values stand."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.starts = [0, *(index + 1 for index, char in enumerate(text) if char == "\n")]
-        self.line = 0
-
-    def run(self, reader: _Reader) -> None:
-        scan = json.decoder.scanstring
-        text, at = self.text, 0
-        # One entry per open container: its place, and the pending key or the next index.
-        stack: list[tuple[Place, dict[str, None] | None, list[Any]]] = []
-        expect_key = False
-        while at < len(text):
-            char = text[at]
-            if char in " \t\r\n:":
-                at += 1
-            elif char in "}]":
-                stack.pop()
-                expect_key = False
-                at += 1
-            elif char == ",":
-                _, seen, slot = stack[-1]
-                if seen is None:
-                    slot[0] += 1
-                expect_key = seen is not None
-                at += 1
-            elif expect_key:
-                place, seen, slot = stack[-1]
-                key, end = scan(text, at + 1)
-                position = self.position(at)
-                if seen is not None and key in seen:
-                    reader.fault(f"the key {key} stands twice", *position, "Remove one of the two.")
-                elif seen is not None:
-                    seen[key] = None
-                reader.keys[(*place, key)] = position
-                slot[0] = key
-                expect_key = False
-                at = end
-            else:
-                place = (*stack[-1][0], stack[-1][2][0]) if stack else ()
-                reader.places[place] = self.position(at)
-                if char in "{[":
-                    if len(stack) >= MAX_DEPTH:
-                        reader.fault(f"the spec is nested more than {MAX_DEPTH} deep", *self.position(at))
-                        return
-                    stack.append((place, {} if char == "{" else None, [0]))
-                    expect_key = char == "{"
-                    at += 1
-                elif char == '"':
-                    at = scan(text, at + 1)[1]
-                else:
-                    while at < len(text) and text[at] not in ",]} \t\r\n":
-                        at += 1
-
-    def position(self, at: int) -> tuple[int, int]:
-        while self.line + 1 < len(self.starts) and self.starts[self.line + 1] <= at:
-            self.line += 1
-        return (self.line + 1, at - self.starts[self.line] + 1)

@@ -11,22 +11,25 @@ from urllib.parse import quote
 
 from validation.instruments.model import Header
 from validation.spec import placeholders
-from validation.spec.model import ByKey, Match, ObjectRule, Rule, SpecForm, TableName
 from validation.spec.media import file_ext
+from validation.spec.model import ByKey, Match, ObjectRule, Rule, SpecForm, TableName
 
 URLENCODED = "_urlencoded"
 DIGEST_NAMES = frozenset({"md5", "sha256", "md5_base64", "sha256_base64"})
 FILE_NAMES = frozenset(
     {
         *("file_name", "base_name", "file_ext", "file_size", "base_path", "source_path", "mtime", "mtime_ns"),
-        *("media_type", "path", "dataset", "rule", "role", "target_table", "schema", "table"),
+        *("media_type", "path", "dataset", "rule", "role", "companion_set"),
+        *("target_table", "schema", "table"),
         *("_upload_year_", "_upload_month_", "_upload_day_", "_upload_time_"),
         *("_identity_id", "_identity_display_name", "_identity_full_name", "_identity_email"),
     }
 )
 """Names known before a file is read."""
-OBJECT_NAMES = frozenset({"URI", "URL", "url", "object_name", "content-disposition"})
+OBJECT_NAMES = frozenset({"URI", "URL", "url", "object_name", "preview_url", "content-disposition"})
 """Names known once the object is stored."""
+SIBLING = "file:"
+"""`@file:PATH` is the record of the file with that Path in the same dataset; empty until there is one."""
 
 
 def names(template: str) -> frozenset[str]:
@@ -89,13 +92,14 @@ def render_columns(
     """The row: column -> value; a column whose value is missing is left out.
 
     `@NAME` is looked up in `specials` (`record`, `header`) and then in `parents` (record name -> key value);
-    `@@text` is the text `@text`.
+    `@file:PATH` in `parents` under the rendered `file:PATH`; `@@text` is the text `@text`.
     """
     row: dict[str, Any] = {}
     for column, template in columns.items():
         marker = marker_of(template)
         if marker:
-            value = (specials or {}).get(marker, parents.get(marker))
+            name = render(marker, values, safe=safe) if marker.startswith(SIBLING) else marker
+            value = (specials or {}).get(name or "", parents.get(name or ""))
         elif isinstance(template, str) and template.startswith("@@"):
             value = render(template[1:], values, safe=safe)
         else:
@@ -143,6 +147,7 @@ def file_values(
         "dataset": match.dataset or None,
         "rule": match.rule,
         "role": match.role,
+        "companion_set": match.set_key or None,
         "_upload_year_": moment.year,
         "_upload_month_": moment.month,
         "_upload_day_": moment.day,
@@ -200,11 +205,14 @@ def digest_values(md5: str, sha256: str) -> dict[str, Any]:
 
 
 def header_values(header: Header) -> dict[str, Any]:
-    """What templates may use of a header: `header.accelerating_voltage_kV` and so on."""
-    return {
+    """What templates may use of a header: `header.format`, `header.accelerating_voltage_kV` and so on."""
+    values: dict[str, Any] = {
         f"header.{name}": list(found.value) if isinstance(found.value, tuple) else found.value
         for name, found in header.fields.items()
     }
+    if header.format != "unknown":
+        values["header.format"] = header.format
+    return values
 
 
 def object_values(rule: Rule, url: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -172,41 +172,39 @@ class TemplateTaker:
         try:
             for name in self._typed:
                 text = captures.get(name)
-                if text is not None:
-                    values[name] = self._types[name].value(text)
+                if text is None:
+                    continue
+                values[name] = term = self._types[name].value(text)
+                for entry, detail in self._types[name].details.get(term, {}).items():
+                    values[f"{name}.{entry}"] = detail
         except ValueError:
             return None  # 20110230 has the form of a date and is none
         captures = {name: captures[name] for name in self._types if name in captures}
         dataset = placeholders.fill(self._rule.dataset, values) or "" if self._rule.dataset else ""
+        path = object_path(self._rule, found, begin, subject)
         return Taken(
             rule=self.rule_id,
             captures=captures,
             values=values,
-            path=object_path(self._rule, found, begin, subject),
+            path=path,
             dataset=dataset,
             role="companion" if companion else "primary",
-            set_key=self._set_key(captures, found, begin, subject, companion),
+            set_key=self._set_key(captures, dataset, path, companion),
         )
 
     def _set_key(
-        self,
-        captures: Mapping[str, str],
-        found: regex.Match[str],
-        begin: int,
-        subject: Subject,
-        companion: Companion | None,
+        self, captures: Mapping[str, str], dataset: str, path: str, companion: Companion | None
     ) -> str:
-        """Rule, folder of the primary and the fields that all members share."""
+        """Rule, dataset, folder of the primary in it, and the fields that all members share."""
         if not self._companions:
             return ""
-        folder = subject.full.rpartition("/")[0]
+        folder = path.rpartition("/")[0]
         if companion is not None:
             # A companion may lie in a folder below the primary's.
             for _ in range(len(companion.template.segments) - companion.folder_depth - 1):
                 folder = folder.rpartition("/")[0]
-        inside = folder[subject.root_chars :] if len(folder) >= subject.root_chars - 1 else folder
-        shared = "\x1f".join(captures.get(name, "") for name in self._pattern.set_names)
-        return f"{self.rule_id}\x1f{inside}\x1f{shared}"
+        shared = (captures.get(name, "") for name in self._pattern.set_names)
+        return "|".join((self.rule_id, dataset, folder, *shared))
 
 
 def object_path(rule: Rule, found: regex.Match[str], begin: int, subject: Subject) -> str:

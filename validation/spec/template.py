@@ -10,6 +10,7 @@ from typing import TypeAlias
 import regex
 
 from validation.spec.fieldtypes import FieldType, FieldTypeError, field_type
+from validation.spec.vocabularies import Vocabulary
 
 _NAME = regex.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _FIELD = regex.compile(r"([^{}:]*)(?::([a-z]+)(?:\(([^{}]*)\))?)?")
@@ -98,7 +99,7 @@ def walk(parts: tuple[Part, ...]) -> Iterator[Part]:
 
 def parse(
     text: str,
-    vocabularies: Mapping[str, Mapping[str, str]],
+    vocabularies: Mapping[str, Vocabulary],
     *,
     known: Mapping[str, FieldType] | None = None,
     insert: Mapping[str, tuple[Part, ...]] | None = None,
@@ -117,7 +118,7 @@ class _Parser:
     def __init__(
         self,
         text: str,
-        vocabularies: Mapping[str, Mapping[str, str]],
+        vocabularies: Mapping[str, Vocabulary],
         known: Mapping[str, FieldType] | None,
         insert: Mapping[str, tuple[Part, ...]],
     ) -> None:

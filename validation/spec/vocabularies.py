@@ -1,0 +1,60 @@
+"""Vocabularies that a path field may be bound to: the shipped ones and those a spec brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import yaml
+
+from validation.specset import data_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Terms by every way of writing them, and what else is known of a term."""
+
+    terms: Mapping[str, str]
+    """Written form (the term or an alias) -> term."""
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Term -> its further entries, reached in templates as `{field.entry}`."""
+
+    @property
+    def entries(self) -> frozenset[str]:
+        """The further entries that any term has."""
+        return frozenset(name for entry in self.details.values() for name in entry)
+
+
+def vocabulary(terms: Any) -> Vocabulary:
+    """The vocabulary of a `terms:` list (texts, or mappings with `code` and `aliases`) or term -> aliases."""
+    written: dict[str, str] = {}
+    details: dict[str, Mapping[str, Any]] = {}
+    if isinstance(terms, Mapping):
+        terms = [{"code": code, "aliases": aliases or []} for code, aliases in terms.items()]
+    for entry in terms:
+        known = entry if isinstance(entry, Mapping) else {"code": entry}
+        code = str(known["code"])
+        written[code] = code
+        for alias in known.get("aliases", ()):
+            written.setdefault(str(alias), code)
+        more = {
+            name: value
+            for name, value in known.items()
+            if name not in {"code", "aliases"} and isinstance(value, str | int | float)
+        }
+        if more:
+            details[code] = more
+    return Vocabulary(written, details)
+
+
+@cache
+def shipped_vocabularies() -> Mapping[str, Vocabulary]:
+    """The vocabularies in `specs/vocabularies` that have a list of terms, by file name."""
+    found: dict[str, Vocabulary] = {}
+    for path in sorted((data_dir() / "vocabularies").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text("utf-8"))
+        if isinstance(document, Mapping) and isinstance(document.get("terms"), list):
+            found[path.stem] = vocabulary(document["terms"])
+    return found
