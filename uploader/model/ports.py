@@ -224,7 +224,7 @@ class Journal(Protocol):
     def counts(self, run: str, target: int, root: int) -> Mapping[Action, tuple[int, int]]:
         """Action -> (files, bytes) of the run's entries."""
 
-    def finish(self, run: str, results: Sequence[tuple[int, FileResult]]) -> None:
+    def finish(self, results: Sequence[tuple[int, FileResult]]) -> None:
         """Write the outcomes of entries (entry id, result), in one transaction."""
 
     def results(self, run: str) -> Iterator[FileResult]:

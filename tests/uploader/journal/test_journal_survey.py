@@ -107,7 +107,7 @@ def test_recording_again_forgets_decision_and_outcome(
     journal.record(first, target, root, [found("a")])
     (entry,) = journal.entries(first, target, root)
     journal.decide([Decision(entry.entry_id, Action.NEW, (), {"RID": "1-X"})])
-    journal.finish(entry.entry_id, FileResult("a", 10, Outcome.NEW))
+    journal.finish([(entry.entry_id, FileResult("a", 10, Outcome.NEW))])
 
     second = begin("r2")
     journal.record(second, target, root, [found("a", size_bytes=11)])
@@ -165,7 +165,7 @@ def test_an_unknown_entry_or_run_is_refused_and_the_batch_with_it(
     with pytest.raises(JournalError, match="no such file"):
         journal.decide([Decision(entry.entry_id, Action.NEW, ()), Decision(999, Action.NEW, ())])
     with pytest.raises(JournalError, match="no such file"):
-        journal.finish(999, FileResult("a", 10, Outcome.NEW))
+        journal.finish([(999, FileResult("a", 10, Outcome.NEW))])
     with pytest.raises(JournalError, match="no such file"):
         journal.add_issues([(999, [finding("lost")])])
     with pytest.raises(JournalError, match="no run"):
@@ -204,7 +204,7 @@ def test_results_come_by_root_and_path_with_everything_a_receipt_needs(
                 mtime_ns=where,
             )
             expected.append(result)
-            journal.finish_many([(entry.entry_id, result)])
+            journal.finish([(entry.entry_id, result)])
 
     assert list(journal.results(run)) == expected
 
@@ -239,9 +239,8 @@ def test_undecodable_names_go_through_the_journal_unharmed(
         [Found(SourceFile(name, 1, 1), dataset=name, object_path=name, set_key=name) for name in names],
     )
     for entry in journal.entries("r", target, root):
-        journal.finish(
-            entry.entry_id, FileResult(entry.source.path, 1, Outcome.HELD, error=entry.source.path)
-        )
+        result = FileResult(entry.source.path, 1, Outcome.HELD, error=entry.source.path)
+        journal.finish([(entry.entry_id, result)])
 
     entries = list(journal.entries("r", target, root))
     assert [entry.source.path for entry in entries] == sorted(names)

@@ -1,0 +1,228 @@
+"""The one place where real adapters are built and wired: settings in, an engine out."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from uploader.model.errors import SettingsError
+from uploader.model.ports import Catalog, ObjectStore, Ports
+from validation.spec.model import Spec
+
+if TYPE_CHECKING:
+    from uploader.embedded.endpoint import Endpoint
+    from uploader.engine.run import Engine
+    from uploader.remote.ermrest import ErmrestCatalog
+    from uploader.remote.http import Connection
+
+DEFAULT_CATALOG = "1"
+DEFAULT_SPEC = "em-session"
+"""What a newcomer's folder is read by when neither they nor the catalog name a spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are: the server, its catalog, and our own memory."""
+
+    server: str
+    """Base URL; empty: the embedded catalog of this account."""
+    catalog: str
+    state_dir: Path
+    """Journal, receipts and locks: local to this machine."""
+    embedded_dir: Path
+    """Data folder of the embedded catalog."""
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        server: str | None = None,
+        catalog: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Command line first, then NANOFERRY_* variables, then what fits this system."""
+        source = os.environ if environment is None else environment
+        state_dir = _state_dir(source)
+        return cls(
+            server=server or source.get("NANOFERRY_SERVER", ""),
+            catalog=catalog or source.get("NANOFERRY_CATALOG", "") or DEFAULT_CATALOG,
+            state_dir=state_dir,
+            embedded_dir=state_dir / "catalog",
+        )
+
+
+def _state_dir(environment: Mapping[str, str]) -> Path:
+    named = environment.get("NANOFERRY_STATE_DIR", "")
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_state_path
+
+    return user_state_path("nanoferry", appauthor=False, roaming=False)
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> str:
+        """UTC as RFC 3339."""
+        return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A server that knows who we are."""
+
+    connection: Connection
+    catalog: ErmrestCatalog
+    store: ObjectStore
+    endpoint: Endpoint | None
+    """Set when it is the embedded catalog."""
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[Remote]:
+    """The named server, or the embedded one, which is started when it is not running.
+
+    Raises NotSignedIn, Unreachable or SettingsError, each with its remedy.
+    """
+    from uploader.remote.address import base_url
+    from uploader.remote.credentials import Credentials, from_environment
+    from uploader.remote.ermrest import ErmrestCatalog
+    from uploader.remote.hatrac import HatracStore
+    from uploader.remote.http import Connection
+    from uploader.remote.session import require_session
+
+    clock = SystemClock()
+    endpoint = None
+    if settings.server:
+        url, credentials = base_url(settings.server), from_environment()
+    else:
+        from uploader.embedded.lifecycle import ensure_running
+
+        endpoint = ensure_running(settings.embedded_dir)
+        url, credentials = endpoint.url, Credentials(token=endpoint.token)
+    connection = Connection(url, credentials)
+    try:
+        # A dead login reads as anonymous: better known before a disk is scanned.
+        require_session(connection)
+        catalog = ErmrestCatalog(connection, settings.catalog, clock=clock)
+        yield Remote(connection, catalog, HatracStore(connection, clock=clock), endpoint)
+    finally:
+        connection.close()
+
+
+def init_catalog(remote: Remote, spec_text: str | None = None) -> list[str]:
+    """Create the nanoscience model, its terms and the spec annotation; returns what was created, in words."""
+    from uploader.remote.deploy import SPEC_TAG, init_catalog
+    from validation.spec.load import find
+    from validation.specset import data_dir
+
+    folder = data_dir() / "catalog"
+    text = spec_text if spec_text is not None else find(DEFAULT_SPEC).read_text("utf-8")
+    return init_catalog(
+        remote.catalog,
+        json.loads((folder / "nanoscience.json").read_text("utf-8")),
+        json.loads((folder / "terms.json").read_text("utf-8")),
+        {SPEC_TAG: text},
+    )
+
+
+@contextmanager
+def open_engine(
+    settings: Settings, *, roots: Sequence[Path], spec: Spec | None, offline: bool = False
+) -> Iterator[Engine]:
+    """An engine over these folders, holding them until the block ends.
+
+    Without a spec the catalog's own is used. Raises SettingsError for folders that are none, JournalLocked when
+    another engine holds one, and what `connect` raises.
+    """
+    from uploader.engine.retry import PatientStore
+    from uploader.engine.run import Engine
+    from uploader.engine.workers import PooledExtractor
+    from uploader.journal.lock import hold_root
+    from uploader.journal.store import open_journal
+    from uploader.stages.roots import make_root
+
+    clock = SystemClock()
+    dropped = [make_root(path) for path in roots]
+    with ExitStack() as stack:
+        journal = open_journal(settings.state_dir)
+        stack.callback(journal.close)
+        for root in dropped:
+            stack.enter_context(hold_root(settings.state_dir, root))
+        if offline:
+            catalog, store = cast(Catalog, _Nowhere()), cast(ObjectStore, _Nowhere())
+            chosen = spec or _default_spec()
+        else:
+            remote = stack.enter_context(connect(settings))
+            chosen = spec or _spec_of(remote)
+            _prepare_embedded(remote, chosen)
+            catalog, store = remote.catalog, PatientStore(remote.store, clock)
+        extractor = PooledExtractor()
+        stack.callback(extractor.close)
+        ports = Ports(store, catalog, journal, extractor, clock)
+        yield Engine(ports, roots=dropped, spec=chosen, offline=offline, state_dir=settings.state_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nowhere:
+    """The target of an offline run: it has a name and is never asked anything."""
+
+    server: str = "offline"
+    catalog_id: str = ""
+
+
+def _spec_of(remote: Remote) -> Spec:
+    """The spec that the catalog carries."""
+    from uploader.remote.deploy import spec_annotation
+    from validation.spec.load import load_document, load_text
+
+    found = spec_annotation(remote.catalog)
+    if found is None:
+        if remote.endpoint is not None:
+            return _default_spec()
+        raise SettingsError(
+            f"The catalog {remote.catalog.catalog_id} carries no spec.",
+            detail="Nothing was read or sent.",
+            remedy="Name one with --spec, or ask the catalog's owner to run `nanoferry catalog init`.",
+        )
+    tag, value = found
+    source = f"{remote.catalog.server} catalog {remote.catalog.catalog_id}, annotation {tag}"
+    if isinstance(value, str):
+        return load_text(value, source)
+    return load_document(cast(Mapping[str, Any], value), source)
+
+
+def _default_spec() -> Spec:
+    from validation.spec.load import find, load
+
+    return load(find(DEFAULT_SPEC))
+
+
+def _prepare_embedded(remote: Remote, spec: Spec) -> None:
+    """Give a new embedded catalog the nanoscience model when the spec is about to use it."""
+    wanted = any(rule.table.schema == "nanoscience" for rule in spec.rules)
+    if remote.endpoint is None or not wanted:
+        return
+    if not any(name.startswith("nanoscience:") for name in remote.catalog.facts().tables):
+        init_catalog(remote)
+
+
+def at(settings: Settings, embedded_dir: Path) -> Settings:
+    """The same settings with another embedded catalog."""
+    return replace(settings, server="", embedded_dir=embedded_dir)

@@ -1,0 +1,146 @@
+"""What one worker does with one file: preview, bytes, proof. Runs in a thread; speaks only to store and journal."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from uploader.engine.task import DroppedRoot
+from uploader.model.entries import Delivery, DeliveryState
+from uploader.model.errors import Conflict, UploaderError
+from uploader.model.files import Action, Stored
+from uploader.model.ports import Extractor, ObjectStore, Row
+from uploader.stages.describe import Candidate
+from uploader.stages.transfer import Sending, Sent, Wire, transfer
+from validation.codes import issue
+from validation.model import Issue
+from validation.spec.render import render
+
+log = logging.getLogger(__name__)
+
+PREVIEW_SUFFIX = ".preview.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Cargo:
+    """A file ready to go: hashed if its names need it, journalled as intended, its parents registered."""
+
+    candidate: Candidate
+    root: DroppedRoot
+    action: Action
+    delivery: Delivery
+    in_doubt: bool
+    rids: Mapping[str, str]
+    """Parent name -> RID."""
+    row: Row
+    """The catalog's row, for updates; empty for new files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What came of it: the object is stored, or why not."""
+
+    cargo: Cargo
+    sent: Sent | None = None
+    preview_url: str = ""
+    issues: tuple[Issue, ...] = ()
+    error: UploaderError | None = None
+
+
+def carry(
+    cargo: Cargo,
+    wire: Wire,
+    extractor: Extractor,
+    *,
+    progress: Callable[[int], None],
+    stop: Callable[[], bool],
+) -> Carried:
+    """Bring preview and bytes to the store and journal what it acknowledged; errors come back as values."""
+    try:
+        return _carry(cargo, wire, extractor, progress, stop)
+    except UploaderError as error:
+        return Carried(cargo, error=error)
+    except Exception as error:  # one file's surprise must not end the run
+        log.exception("carrying %s failed", cargo.candidate.entry.source.path)
+        surprise = UploaderError(
+            f"{type(error).__name__}: {error}",
+            detail="The file was left out; the rest went on.",
+            remedy="Please report this with the log.",
+        )
+        return Carried(cargo, error=surprise)
+
+
+def _carry(
+    cargo: Cargo,
+    wire: Wire,
+    extractor: Extractor,
+    progress: Callable[[int], None],
+    stop: Callable[[], bool],
+) -> Carried:
+    candidate, delivery = cargo.candidate, cargo.delivery
+    source = candidate.entry.source
+    path = candidate.root.path / source.path
+    sent = transfer(
+        Sending(
+            path=path,
+            source=source,
+            content_type=candidate.media_type,
+            filename=_filename(candidate),
+            delivery=delivery,
+            may_replace=cargo.action is Action.CHANGED_BYTES,
+            in_doubt=cargo.in_doubt,
+            digest=candidate.digest,
+        ),
+        wire,
+        progress=progress,
+        stop=stop,
+    )
+    preview_url = delivery.preview_url
+    issues: tuple[Issue, ...] = ()
+    if candidate.rule.preview and not preview_url:
+        preview_url, issues = _preview(candidate, delivery.object_name, wire.store, extractor)
+    if delivery.state is not DeliveryState.STORED:
+        wire.journal.save_digest(source.identity, sent.digest)
+        wire.journal.stored(delivery.delivery_id, sent.stored, sent.digest, preview_url=preview_url)
+    return Carried(cargo, sent, preview_url, issues)
+
+
+def _filename(candidate: Candidate) -> str:
+    """The name a browser saves the object under."""
+    template = candidate.rule.object.filename if candidate.rule.object else "{file_name}"
+    return render(template, candidate.values) or str(candidate.values["file_name"])
+
+
+def _preview(
+    candidate: Candidate, object_name: str, store: ObjectStore, extractor: Extractor
+) -> tuple[str, tuple[Issue, ...]]:
+    """Make and store the picture; a file without one is sent all the same, and says why."""
+    path = candidate.entry.source.path
+    preview = extractor.preview(candidate.root.path / path)
+    found = preview.issues
+    if preview.png is None:
+        why = issue(
+            "preview.failed", preview.reason or "the file holds no picture", path=path, origin="preview"
+        )
+        return "", (*found, why)
+    return _stored_preview(object_name + PREVIEW_SUFFIX, preview.png, store).url, found
+
+
+def _stored_preview(name: str, png: bytes, store: ObjectStore) -> Stored:
+    """The picture's object: adopted when the same picture is there, a new version when another one is."""
+    md5 = hashlib.md5(png, usedforsecurity=False).digest()
+    sha256 = hashlib.sha256(png).digest()
+    filename = name.rpartition("/")[2]
+    try:
+        return store.put(
+            name, png, md5=md5, sha256=sha256, content_type="image/png", filename=filename, only_new=True
+        )
+    except Conflict:
+        held = store.head(name)
+        if held is not None and held.md5 == md5.hex():
+            return held
+        return store.put(
+            name, png, md5=md5, sha256=sha256, content_type="image/png", filename=filename, only_new=False
+        )

@@ -1,0 +1,207 @@
+"""The last pass of a survey: what the ferry would do with every file, decided batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from uploader.engine.entries import described
+from uploader.engine.task import DroppedRoot, Task
+from uploader.model.entries import Decision, Delivery, Entry
+from uploader.model.files import Action
+from uploader.model.ports import Ports, Row
+from uploader.stages.batches import batched
+from uploader.stages.decide import Evidence, decide, needs_whole_row
+from uploader.stages.describe import Candidate, checksum_columns, lasting_row
+from uploader.stages.lookup import HeldRows, Located, Lookups, whole_rows
+from uploader.stages.parents import Need, rids_of
+from validation.model import Issue, Scope
+
+BATCH = 500
+"""Entries decided at a time: a few requests and one transaction each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a survey leaves behind besides the journal's entries: parents, documents, findings."""
+
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    """Record key -> a parent row that files refer to."""
+    parent_rows: Mapping[str, Row] = field(default_factory=dict)
+    """Record key -> the row, for the parents that exist."""
+    documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Dataset name -> its metadata document."""
+    issues: tuple[Issue, ...] = ()
+    """Findings that belong to no single file."""
+
+    @property
+    def held_groups(self) -> frozenset[str]:
+        """Groups and records that an error holds."""
+        return frozenset(found.group for found in self.issues if found.holds and found.group)
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether an error of scope run holds everything."""
+        return any(found.holds and found.scope is Scope.RUN for found in self.issues)
+
+
+def decide_files(
+    task: Task, root: DroppedRoot, plan: Plan, ports: Ports
+) -> Iterator[list[tuple[Entry, Decision]]]:
+    """Decide every entry of a root, batch by batch, and write the decisions to the journal."""
+    deciding = Deciding(task, root, plan, ports)
+    entries = ports.journal.entries(task.run, task.target, root.root_id, by_dataset=True)
+    for batch in batched(entries, BATCH):
+        decisions = deciding.batch(batch)
+        ports.journal.decide([decision for _, decision in decisions])
+        yield decisions
+
+
+class Deciding:
+    """Decides the files of one root; keeps what one batch has learnt of the catalog for the next."""
+
+    def __init__(self, task: Task, root: DroppedRoot, plan: Plan, ports: Ports) -> None:
+        self._task, self._root, self._plan, self._ports = task, root, plan, ports
+        self._held_groups = plan.held_groups
+        self._lookups = Lookups(ports.catalog)
+        self._held_rows = HeldRows(ports.catalog)
+        self._gone: frozenset[str] | None = None
+
+    def batch(self, batch: Sequence[Entry]) -> list[tuple[Entry, Decision]]:
+        """The decisions about these entries, which must come ordered by dataset."""
+        decisions: dict[int, Decision] = {}
+        free: list[Candidate] = []
+        for entry, candidate in described(self._task, self._root, self._ports, batch):
+            if candidate is None:
+                decisions[entry.entry_id] = Decision(entry.entry_id, Action.UNMATCHED, entry.issues)
+                continue
+            found, issues = self._looked_up(candidate)
+            decision = Decision(entry.entry_id, Action.NEW, (*entry.issues, *issues))
+            if self._holds(found, decision.issues):
+                decision = replace(decision, action=Action.HELD)
+            elif not self._task.offline:
+                free.append(found)
+            decisions[entry.entry_id] = decision
+        for decision in self._free(free):
+            before = decisions[decision.entry_id].issues
+            decisions[decision.entry_id] = replace(decision, issues=(*before, *decision.issues))
+        return [(entry, decisions[entry.entry_id]) for entry in batch]
+
+    def candidates(self, entries: Sequence[Entry]) -> list[Candidate]:
+        """What is known of these entries, with the answers of look-ups; those that no rule takes are left out."""
+        return [
+            self._looked_up(candidate)[0]
+            for _, candidate in described(self._task, self._root, self._ports, entries)
+            if candidate is not None
+        ]
+
+    def moved_from(self, candidate: Candidate) -> Delivery | None:
+        """The delivery of this file's bytes under another path."""
+        if candidate.digest is None:
+            return None
+        sha256 = candidate.digest.sha256
+        return self._ports.journal.delivered(self._task.target, [sha256]).get(sha256)
+
+    def _looked_up(self, candidate: Candidate) -> tuple[Candidate, tuple[Issue, ...]]:
+        # A spec that does not fit the catalog has nothing to ask it either.
+        idle = self._task.offline or self._plan.holds_run
+        return (candidate, ()) if idle else self._lookups.apply(candidate)
+
+    def _holds(self, candidate: Candidate, issues: Iterable[Issue]) -> bool:
+        if self._plan.holds_run or any(found.holds for found in issues):
+            return True
+        return bool(self._held_groups) and not self._held_groups.isdisjoint(groups_of(candidate))
+
+    def _free(self, candidates: Sequence[Candidate]) -> Iterator[Decision]:
+        """Decide the files that nothing holds, with one look at catalog and journal for all of them."""
+        located: list[Located] = [(one, rids_of(one.parents, self._plan.parent_rows)) for one in candidates]
+        rows = self._held_rows.of(located)
+        deliveries = self.deliveries(candidates)
+        evidence = [
+            Evidence(
+                form=self._task.spec.form,
+                wanted=lasting_row(one, parents),
+                row=rows.get(one.entry.entry_id),
+                delivery=deliveries.get((one.table, one.row_key)),
+                digest=one.digest,
+                checksum_columns=checksum_columns(one.rule),
+            )
+            for one, parents in located
+        ]
+        moved = self._moved(candidates, evidence)
+        for candidate, known in zip(candidates, self._with_whole_rows(candidates, evidence), strict=True):
+            origin = moved.get(candidate.entry.entry_id)
+            verdict = decide(replace(known, moved_from=origin))
+            row = known.row or ({"RID": origin.rid} if origin is not None else {})
+            yield Decision(candidate.entry.entry_id, verdict.action, verdict.issues, row)
+
+    def deliveries(self, candidates: Sequence[Candidate]) -> dict[tuple[str, str], Delivery]:
+        """(Table, row key) -> what the journal remembers of the delivery."""
+        keys: dict[str, list[str]] = {}
+        for candidate in candidates:
+            if candidate.row_key:
+                keys.setdefault(candidate.table, []).append(candidate.row_key)
+        return {
+            (table, row_key): delivery
+            for table, row_keys in keys.items()
+            for row_key, delivery in self._ports.journal.deliveries(
+                self._task.target, table, row_keys
+            ).items()
+        }
+
+    def _with_whole_rows(
+        self, candidates: Sequence[Candidate], evidence: Sequence[Evidence]
+    ) -> list[Evidence]:
+        """The evidence, with all columns of the row where the decision rests on them."""
+        wanted: dict[str, list[str]] = {}
+        for candidate, known in zip(candidates, evidence, strict=True):
+            if needs_whole_row(known) and known.row is not None:
+                wanted.setdefault(candidate.table, []).append(str(known.row["RID"]))
+        whole: dict[str, Row] = {}
+        for table, row_rids in wanted.items():
+            whole |= whole_rows(self._ports.catalog, table, row_rids)
+        return [
+            known if known.row is None else replace(known, row=whole.get(str(known.row["RID"]), known.row))
+            for known in evidence
+        ]
+
+    def _moved(self, candidates: Sequence[Candidate], evidence: Sequence[Evidence]) -> dict[int, Delivery]:
+        """Entry id -> the delivery of these bytes under another path that is gone from this folder."""
+        new = [
+            (candidate, known.digest)
+            for candidate, known in zip(candidates, evidence, strict=True)
+            if known.row is None and known.digest is not None and candidate.row_key
+        ]
+        if not new:
+            return {}
+        if self._gone is None:
+            self._gone = frozenset(self._gone_keys())
+        if not self._gone:
+            return {}
+        known_bytes = self._ports.journal.delivered(self._task.target, [digest.sha256 for _, digest in new])
+        moved = {}
+        for candidate, digest in new:
+            delivery = known_bytes.get(digest.sha256)
+            if delivery is not None and delivery.table == candidate.table and delivery.row_key in self._gone:
+                moved[candidate.entry.entry_id] = delivery
+        return moved
+
+    def _gone_keys(self) -> Iterator[str]:
+        """Row keys of the files that earlier runs saw in this folder and this one does not."""
+        vanished = self._ports.journal.vanished(self._task.run, self._task.target, self._root.root_id)
+        for batch in batched(vanished, BATCH):
+            for _, candidate in described(self._task, self._root, self._ports, batch):
+                if candidate is not None and candidate.row_key:
+                    yield candidate.row_key
+
+
+def groups_of(candidate: Candidate) -> list[str]:
+    """Every group whose hold is also this file's: dataset, companion set, parents, folders with a sidecar."""
+    folders = candidate.entry.source.path.split("/")[:-1]
+    return [
+        f"dataset:{candidate.entry.dataset}",
+        f"set:{candidate.entry.set_key}",
+        *(need.key for need in candidate.parents),
+        *("folder:" + "/".join(folders[:depth]) for depth in range(len(folders) + 1)),
+        *("folder:" + "/".join([".."] * depth) for depth in (1, 2, 3)),
+    ]

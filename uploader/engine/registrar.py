@@ -1,0 +1,135 @@
+"""The one writer of rows: gathers what is stored, registers it in batches, journals what was acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from uploader.engine.carry import Carried
+from uploader.engine.outcomes import arrived, refused
+from uploader.engine.task import Task
+from uploader.model.entries import Delivery
+from uploader.model.errors import Retry, UploaderError
+from uploader.model.files import Action, Digest, FileResult, Outcome
+from uploader.model.ports import Ports, Row
+from uploader.stages.describe import Candidate, checksum_columns, lasting_row, stored_row
+from uploader.stages.register import RowDone, RowWork, register
+from uploader.stages.rows import differences, row_digest
+from uploader.stages.table_rows import insert_rows
+from validation.model import Issue
+from validation.spec.model import ByKey, RuleKind
+
+BATCH = 200
+LONGEST_WAIT_S = 0.5
+"""A stored object waits no longer than this for its row while others are under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A file whose object is acknowledged, with the digest the row will speak of."""
+
+    carried: Carried
+    candidate: Candidate
+    digest: Digest | None
+    delivery: Delivery
+
+
+class Registrar:
+    """Rows wait here until a batch is full or has waited long enough."""
+
+    def __init__(self, task: Task, ports: Ports) -> None:
+        self._task, self._ports = task, ports
+        self._waiting: list[Carried] = []
+        self._since = 0.0
+
+    def add(self, carried: Carried) -> None:
+        """Take in a file whose object is stored, or whose row alone is to be written."""
+        if not self._waiting:
+            self._since = self._task.clock.monotonic()
+        self._waiting.append(carried)
+
+    def is_due(self) -> bool:
+        """Whether the batch is full or has waited long enough."""
+        if len(self._waiting) >= BATCH:
+            return True
+        return bool(self._waiting) and self._task.clock.monotonic() - self._since > LONGEST_WAIT_S
+
+    def flush(self) -> list[tuple[int, FileResult]]:
+        """Write the rows that wait; (entry id, result) of each. They keep waiting when the catalog is away."""
+        works = [_with_digest(carried) for carried in self._waiting]
+        rows = [one for one in works if one.candidate.rule.kind is RuleKind.ASSET]
+        tables = [one for one in works if one.candidate.rule.kind is RuleKind.ROWS]
+        results = self._register(rows) + [self._insert_table(one) for one in tables]
+        self._waiting = []
+        return results
+
+    def _register(self, stored: Sequence[_Stored]) -> list[tuple[int, FileResult]]:
+        works = [self._work(one) for one in stored]
+        done = register(self._ports.catalog, works)
+        acknowledged: list[tuple[int, str, str, Row]] = []
+        results = []
+        for one, work, row in zip(stored, works, done, strict=True):
+            if row.error is None:
+                lasting = lasting_row(one.candidate, one.carried.cargo.rids)
+                acknowledged.append((one.delivery.delivery_id, row.rid, row_digest(lasting), lasting))
+            results.append((one.candidate.entry.entry_id, self._result(one, work, row)))
+        self._ports.journal.registered(acknowledged)
+        return results
+
+    def _work(self, one: _Stored) -> RowWork:
+        cargo, candidate = one.carried.cargo, one.candidate
+        row = stored_row(candidate, cargo.rids, one.delivery.object_url, one.delivery.preview_url)
+        identity = candidate.rule.identity
+        key = tuple(identity.columns) if isinstance(identity, ByKey) else ()
+        rid = str(cargo.row.get("RID", ""))
+        if not rid:
+            return RowWork(candidate.table, row, key, proof=checksum_columns(candidate.rule))
+        columns: tuple[str, ...] = tuple(row if candidate.rule.update is None else candidate.rule.update)
+        if cargo.action is Action.CHANGED_ROW:
+            changed = differences(lasting_row(candidate, cargo.rids), cargo.row)
+            columns = tuple(name for name in columns if name in changed)
+        elif cargo.action is not Action.MOVED:
+            columns = tuple(name for name in columns if name not in key)
+        return RowWork(candidate.table, row, key, rid=rid, columns=columns)
+
+    def _result(self, one: _Stored, work: RowWork, row: RowDone) -> FileResult:
+        root = one.carried.cargo.root
+        issues: tuple[Issue, ...] = one.carried.issues
+        candidate = replace(
+            one.candidate,
+            entry=replace(one.candidate.entry, issues=(*one.candidate.entry.issues, *issues)),
+        )
+        if row.error is not None:
+            return refused(candidate.entry, root, row.error)
+        outcome = Outcome.UPDATED if work.rid else Outcome.NEW
+        return arrived(candidate, root, replace(one.delivery, rid=row.rid), outcome)
+
+    def _insert_table(self, one: _Stored) -> tuple[int, FileResult]:
+        """The file's content is rows: no object, one insert per batch of them."""
+        cargo, candidate = one.carried.cargo, one.candidate
+        try:
+            inserted = insert_rows(self._ports.catalog, candidate, in_doubt=cargo.in_doubt)
+        except UploaderError as error:
+            if error.retry is not Retry.NEVER:
+                raise
+            return candidate.entry.entry_id, refused(candidate.entry, cargo.root, error)
+        self._ports.journal.registered([(one.delivery.delivery_id, "", "", {"rows": inserted})])
+        return candidate.entry.entry_id, arrived(candidate, cargo.root, one.delivery, Outcome.NEW)
+
+
+def _with_digest(carried: Carried) -> _Stored:
+    """The file with the digest and address that the transfer gave it."""
+    cargo = carried.cargo
+    if carried.sent is None:
+        digest = cargo.candidate.digest or cargo.delivery.digest
+        candidate = cargo.candidate if digest is None else cargo.candidate.hashed(digest)
+        return _Stored(carried, candidate, digest, cargo.delivery)
+    stored = carried.sent.stored
+    delivery = replace(
+        cargo.delivery,
+        digest=carried.sent.digest,
+        object_url=stored.url,
+        proof=stored.proof,
+        preview_url=carried.preview_url,
+    )
+    return _Stored(carried, cargo.candidate.hashed(carried.sent.digest), carried.sent.digest, delivery)

@@ -1,0 +1,131 @@
+"""An object store that tries again: repeats what is safe to repeat, and looks before it repeats the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from uploader.model.errors import RemoteError, UploaderError
+from uploader.model.files import Stored
+from uploader.model.ports import Clock, ObjectStore
+from uploader.remote.retry import TRANSFER_RETRY, RetryPolicy, retrying
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PatientStore:
+    """An ObjectStore over another one."""
+
+    store: ObjectStore
+    clock: Clock
+    policy: RetryPolicy = TRANSFER_RETRY
+    on_wait: Callable[[UploaderError, float], None] | None = None
+
+    def ensure_namespaces(self, names: Iterable[str]) -> None:
+        """See ObjectStore."""
+        wanted = list(names)
+        self._trying(lambda: self.store.ensure_namespaces(wanted))
+
+    def head(self, name: str) -> Stored | None:
+        """See ObjectStore."""
+        return self._trying(lambda: self.store.head(name))
+
+    def put(
+        self,
+        name: str,
+        body: bytes | memoryview,
+        *,
+        md5: bytes,
+        sha256: bytes | None = None,
+        content_type: str,
+        filename: str,
+        only_new: bool,
+    ) -> Stored:
+        """See ObjectStore; after a lost reply the name is looked at, so that no second version is made."""
+        in_doubt = False
+
+        def look_and_put() -> Stored:
+            nonlocal in_doubt
+            if in_doubt:
+                found = self.store.head(name)
+                if found is not None and found.md5 == md5.hex() and found.size_bytes == len(body):
+                    return found
+            try:
+                return self.store.put(
+                    name,
+                    body,
+                    md5=md5,
+                    sha256=sha256,
+                    content_type=content_type,
+                    filename=filename,
+                    only_new=only_new,
+                )
+            except RemoteError as error:
+                in_doubt = in_doubt or error.in_doubt
+                raise
+
+        return self._trying(look_and_put)
+
+    def open_job(
+        self,
+        name: str,
+        *,
+        size_bytes: int,
+        chunk_bytes: int,
+        content_type: str,
+        filename: str,
+        md5: bytes | None = None,
+        sha256: bytes | None = None,
+    ) -> str:
+        """See ObjectStore; after a lost reply the job that was opened without our knowing is cancelled."""
+        in_doubt = False
+
+        def clear_and_open() -> str:
+            nonlocal in_doubt
+            if in_doubt:
+                for lost in self.store.jobs(name):
+                    self.store.cancel_job(lost)
+            try:
+                return self.store.open_job(
+                    name,
+                    size_bytes=size_bytes,
+                    chunk_bytes=chunk_bytes,
+                    content_type=content_type,
+                    filename=filename,
+                    md5=md5,
+                    sha256=sha256,
+                )
+            except RemoteError as error:
+                in_doubt = in_doubt or error.in_doubt
+                raise
+
+        return self._trying(clear_and_open)
+
+    def jobs(self, name: str) -> Sequence[str]:
+        """See ObjectStore."""
+        return self._trying(lambda: self.store.jobs(name))
+
+    def put_chunk(self, job: str, index: int, body: bytes | memoryview, md5: bytes) -> None:
+        """See ObjectStore."""
+        self._trying(lambda: self.store.put_chunk(job, index, body, md5))
+
+    def finalise(self, job: str) -> Stored:
+        """See ObjectStore; NotFound after a repeat may mean that the first call got through."""
+        return self._trying(lambda: self.store.finalise(job))
+
+    def cancel_job(self, job: str) -> None:
+        """See ObjectStore."""
+        self._trying(lambda: self.store.cancel_job(job))
+
+    def set_checksums(self, url: str, *, md5: bytes, sha256: bytes | None) -> None:
+        """See ObjectStore."""
+        self._trying(lambda: self.store.set_checksums(url, md5=md5, sha256=sha256))
+
+    def read(self, url: str) -> Iterator[bytes]:
+        """See ObjectStore; a broken stream is the reader's to repeat."""
+        return self.store.read(url)
+
+    def _trying(self, call: Callable[[], T]) -> T:
+        return retrying(call, policy=self.policy, clock=self.clock, on_wait=self.on_wait)

@@ -1,0 +1,225 @@
+"""The one flow: survey, plan, ferry, receipt. Start reading here."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Flag
+
+from uploader.engine.crew import Crew, chunk_threads
+from uploader.engine.ferry import Tally, ferry, withhold
+from uploader.engine.plan import Plan
+from uploader.engine.survey import survey
+from uploader.engine.task import DroppedRoot, Task
+from uploader.model.events import Event, FileFinished, PlanMade, RunFinished, RunStarted
+from uploader.model.files import Action, Root
+from uploader.model.ports import Ports
+from uploader.report.receipt import ReceiptHead, default_path, write_receipt
+from uploader.stages.match import Sidecars
+from uploader.stages.transfer import Wire
+from validation.check import Depth
+from validation.model import Issue, Report
+from validation.spec.matching import Matcher
+from validation.spec.model import Spec
+
+EVENTS_AT_ONCE = 200
+"""Events are journalled in batches of at most this many."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a run's events say about it, for its last event and its report."""
+
+    started: str = ""
+    started_s: float = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    plan: Plan = field(default_factory=Plan)
+    task: Task | None = None
+
+
+class Engine:
+    """Surveys and ferries a set of dropped folders by one spec to one target."""
+
+    def __init__(
+        self, ports: Ports, *, roots: Sequence[Root], spec: Spec, offline: bool, state_dir: Path
+    ) -> None:
+        self._ports, self._spec, self._offline, self._state_dir = ports, spec, offline, state_dir
+        self._roots = tuple(roots)
+        self._stopping = Flag()
+        self._seen = _Seen()
+
+    def stop(self) -> None:
+        """Ask the run to end: what is under way is finished or kept; may be called from a signal handler."""
+        self._stopping.set()
+
+    def run(
+        self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None = None
+    ) -> Iterator[Event]:
+        """Survey, and unless it is a dry run, ferry; closing the iterator ends the run without leaking a thread.
+
+        Raises UploaderError when the run cannot begin or the survey cannot go on; nothing was sent then.
+        """
+        return self._journalled(self._flow(dry_run=dry_run, strict=strict, depth=depth, receipt=receipt))
+
+    def survey(self, depth: Depth) -> Iterator[Event]:
+        """The survey alone, ending with PlanMade; `report` then holds its findings."""
+        return self._journalled(self._surveyed(depth, dry_run=True))
+
+    def report(self) -> Report:
+        """Every finding of the latest survey."""
+        task, plan = self._seen.task, self._seen.plan
+        if task is None:
+            raise RuntimeError("nothing was surveyed yet")
+        of_files: list[Issue] = []
+        files = 0
+        for root in task.roots:
+            for entry in self._ports.journal.entries(task.run, task.target, root.root_id):
+                files += 1
+                of_files += entry.issues
+        not_run = tuple(found.code for found in plan.issues if found.code == "catalog.not_checked")
+        subject = ", ".join(str(root.path) for root in self._roots)
+        return Report((*plan.issues, *of_files), files, not_run, subject)
+
+    def _flow(
+        self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None
+    ) -> Generator[Event, None, None]:
+        planned = yield from self._surveyed(depth, dry_run=dry_run, strict=strict)
+        if dry_run:
+            yield self._finished(Tally(), "")
+            return
+        task, plan = self._seen.task, self._seen.plan
+        if task is None:
+            raise AssertionError("the survey has made the task")
+        if planned.held_by_strict:
+            yield from withhold(
+                task, plan, self._ports, "Nothing was sent: something is held and --strict is set."
+            )
+            tally = Tally()
+        else:
+            with chunk_threads() as threads:
+                wire = Wire(self._ports.store, self._ports.journal, threads)
+                with Crew(task, wire, self._ports.extractor) as crew:
+                    tally = yield from ferry(task, plan, self._ports, crew)
+        written = self._write_receipt(task, receipt)
+        yield self._finished(tally, str(written))
+
+    def _surveyed(
+        self, depth: Depth, *, dry_run: bool, strict: bool = False
+    ) -> Generator[Event, None, PlanMade]:
+        ports = self._ports
+        task = self._task(depth)
+        self._seen = _Seen(ports.clock.now(), ports.clock.monotonic(), task=task)
+        ports.journal.start_run(
+            task.run,
+            target=task.target,
+            roots=[root.root_id for root in task.roots],
+            spec_id=self._spec.id,
+            spec_version=self._spec.version,
+            spec_digest=self._spec.digest,
+        )
+        yield task.event(
+            RunStarted,
+            roots=tuple(str(root.path) for root in self._roots),
+            server=ports.catalog.server,
+            catalog=ports.catalog.catalog_id,
+            spec_id=self._spec.id,
+            spec_version=self._spec.version,
+            spec_digest=self._spec.digest,
+            dry_run=dry_run,
+        )
+        self._seen.plan = yield from survey(task, ports, show_all=dry_run)
+        planned = self._planned(task, strict=strict)
+        yield planned
+        return planned
+
+    def _task(self, depth: Depth) -> Task:
+        journal = self._ports.journal
+        catalog = self._ports.catalog
+        return Task(
+            run=secrets.token_hex(8),
+            target=journal.target(catalog.server, catalog.catalog_id),
+            roots=tuple(
+                DroppedRoot(root, journal.root(root), Matcher(self._spec, root.path.as_posix()), Sidecars())
+                for root in self._roots
+            ),
+            spec=self._spec,
+            depth=depth,
+            offline=self._offline,
+            clock=self._ports.clock,
+            stopped=self._stopping.is_set,
+        )
+
+    def _planned(self, task: Task, *, strict: bool) -> PlanMade:
+        files: Counter[str] = Counter()
+        files_to_send = bytes_to_send = 0
+        for root in task.roots:
+            counts = self._ports.journal.counts(task.run, task.target, root.root_id)
+            for action, (number, size_bytes) in counts.items():
+                files[action.value] += number
+                if action in {Action.NEW, Action.CHANGED_BYTES}:
+                    files_to_send += number
+                    bytes_to_send += size_bytes
+        left = sum(files[action.value] for action in (Action.HELD, Action.CONFLICT, Action.UNMATCHED))
+        return task.event(
+            PlanMade,
+            files=dict(files),
+            bytes_to_send=bytes_to_send,
+            files_to_send=files_to_send,
+            held_by_strict=strict and left > 0,
+        )
+
+    def _write_receipt(self, task: Task, asked: Path | None) -> Path:
+        catalog, seen = self._ports.catalog, self._seen
+        head = ReceiptHead(
+            run=task.run,
+            started=seen.started,
+            finished=self._ports.clock.now(),
+            server=catalog.server,
+            catalog=catalog.catalog_id,
+            spec_id=self._spec.id,
+            spec_version=self._spec.version,
+            spec_digest=self._spec.digest,
+            roots=tuple(str(root.path) for root in self._roots),
+            interrupted=task.stopped(),
+            issues=seen.plan.issues,
+        )
+        path = asked or default_path(self._state_dir, task.run, seen.started)
+        write_receipt(path, head, self._ports.journal.results(task.run))
+        return path
+
+    def _finished(self, tally: Tally, receipt: str) -> Event:
+        seen, task = self._seen, self._seen.task
+        if task is None:
+            raise AssertionError("a run that finishes has begun")
+        interrupted = task.stopped()
+        self._ports.journal.finish_run(
+            task.run, outcomes=dict(seen.outcomes), interrupted=interrupted, receipt=receipt
+        )
+        return task.event(
+            RunFinished,
+            outcomes=dict(seen.outcomes),
+            sent_bytes=tally.sent_bytes,
+            duration_s=round(self._ports.clock.monotonic() - seen.started_s, 3),
+            interrupted=interrupted,
+            receipt=receipt,
+        )
+
+    def _journalled(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events, each batch in the journal; what was not yet written is written when the run ends."""
+        waiting: list[Event] = []
+        try:
+            for event in events:
+                if isinstance(event, FileFinished):
+                    self._seen.outcomes[event.result.outcome.value] += 1
+                waiting.append(event)
+                if len(waiting) >= EVENTS_AT_ONCE:
+                    self._ports.journal.append(waiting)
+                    waiting = []
+                yield event
+        finally:
+            if isinstance(events, Generator):
+                events.close()
+            self._ports.journal.append(waiting)

@@ -1,0 +1,255 @@
+"""The survey: what lies there, what it is, what is wrong with it, and what a ferry would do. Sends nothing.
+
+Four passes, cheap before dear: names, headers, checks, catalog. Each streams through the journal, so that memory
+does not grow with the number of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from uploader.engine.entries import Read, header_key, read_again
+from uploader.engine.plan import Plan, decide_files
+from uploader.engine.task import DroppedRoot, Task
+from uploader.model.entries import Found
+from uploader.model.events import Event, FilePlanned, IssueFound, SurveyProgressed
+from uploader.model.files import Action
+from uploader.model.ports import Ports, Row
+from uploader.stages.batches import batched
+from uploader.stages.describe import describe
+from uploader.stages.ignore import IgnoreRules
+from uploader.stages.match import find, held_by_policy
+from uploader.stages.parents import Need, missing, resolve
+from validation.check import (
+    CheckedFile,
+    DatasetFiles,
+    Depth,
+    HeaderSummary,
+    Member,
+    check_dataset,
+    check_file,
+    check_target,
+)
+from validation.codes import issue
+from validation.model import Issue
+from validation.record import dataset_record
+from validation.spec.model import Match, SpecForm
+
+RECORD_BATCH = 1000
+HEADER_BATCH = 64
+CHECK_BATCH = 500
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the passes learn about the whole, on its way into a Plan."""
+
+    issues: list[Issue] = field(default_factory=list)
+    needs: dict[str, Need] = field(default_factory=dict)
+    documents: dict[str, Row] = field(default_factory=dict)
+    files: int = 0
+    unmatched: int = 0
+
+    def note(self, task: Task, found: Issue) -> Event:
+        """Keep a finding and tell of it."""
+        self.issues.append(found)
+        return task.event(IssueFound, issue=found)
+
+
+def survey(task: Task, ports: Ports, *, show_all: bool) -> Generator[Event, None, Plan]:
+    """Look at every root and return the plan; the decisions per file are in the journal.
+
+    With `show_all` every file is announced as planned, otherwise only those that need something.
+    """
+    gathered = _Gathered()
+    for root in task.roots:
+        yield from _names(task, root, ports, gathered)
+        if task.depth is not Depth.NAMES:
+            yield from _headers(task, root, ports, gathered)
+        yield from _checks(task, root, ports, gathered)
+    parent_rows = yield from _catalog(task, ports, gathered)
+    plan = Plan(gathered.needs, parent_rows, gathered.documents, tuple(gathered.issues))
+    for root in task.roots:
+        yield from _decisions(task, root, plan, ports, show_all=show_all)
+    return plan
+
+
+def _names(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
+    """First pass: scan and match, into the journal."""
+    found_here = find(root.root, task.spec, root.matcher, IgnoreRules(), root.sidecars)
+    for batch in batched(found_here, RECORD_BATCH):
+        found = [item for item in batch if isinstance(item, Found)]
+        ports.journal.record(task.run, task.target, root.root_id, found)
+        for item in batch:
+            if isinstance(item, Issue):
+                yield gathered.note(task, item)
+        gathered.files += len(found)
+        gathered.unmatched += sum(1 for one in found if not one.rule)
+        yield _progress(task, "scan", gathered.files, gathered.files, found[-1].source.path if found else "")
+        if task.stopped():
+            return
+    for held in held_by_policy(task.spec, gathered.unmatched):
+        yield gathered.note(task, held)
+
+
+def _headers(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
+    """Second pass: read the headers that no earlier run has read."""
+    done = 0
+    entries = ports.journal.entries(task.run, task.target, root.root_id)
+    for batch in batched((entry for entry in entries if entry.rule), HEADER_BATCH):
+        cached = ports.journal.headers([header_key(entry.source) for entry in batch])
+        unread = [entry for entry in batch if header_key(entry.source) not in cached]
+        if unread:
+            headers = ports.extractor.headers(root.root.path / entry.source.path for entry in unread)
+            ports.journal.save_headers(
+                {header_key(entry.source): header for entry, header in zip(unread, headers, strict=True)}
+            )
+        done += len(batch)
+        yield _progress(task, "headers", gathered.files, done, batch[-1].source.path)
+        if task.stopped():
+            return
+
+
+def _checks(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
+    """Third pass: check every file, and every dataset once its files have been seen."""
+    dataset: _Dataset | None = None
+    now = datetime.fromisoformat(task.clock.now())
+    entries = ports.journal.entries(task.run, task.target, root.root_id, by_dataset=True)
+    done = 0
+    for batch in batched(entries, CHECK_BATCH):
+        findings: list[tuple[int, tuple[Issue, ...]]] = []
+        for read in read_again(root, ports, batch):
+            rule = task.spec.rule(read.match.rule) if isinstance(read.match, Match) else None
+            found = check_file(
+                CheckedFile(
+                    read.entry.source.path,
+                    read.entry.source.size_bytes,
+                    read.entry.source.mtime_ns,
+                    read.match,
+                    rule,
+                    read.header,
+                    read.typed,
+                ),
+                task.spec,
+                task.depth,
+                now,
+            )
+            if found:
+                findings.append((read.entry.entry_id, found))
+            if not isinstance(read.match, Match):
+                continue
+            _gather_needs(task, root, read, read.match, gathered)
+            if dataset is None or dataset.name != read.match.dataset:
+                if dataset is not None:
+                    yield from _close_dataset(task, dataset, gathered)
+                dataset = _Dataset(read.match.dataset)
+            dataset.add(read, read.match)
+        ports.journal.add_issues(findings)
+        done += len(batch)
+        yield _progress(task, "checks", gathered.files, done, batch[-1].source.path)
+    if dataset is not None:
+        yield from _close_dataset(task, dataset, gathered)
+
+
+def _gather_needs(task: Task, root: DroppedRoot, read: Read, match: Match, gathered: _Gathered) -> None:
+    if not task.spec.records:
+        return
+    candidate = describe(read.entry, root.root, task.spec, match, read.header, record={}, digest=None)
+    for need in candidate.parents:
+        gathered.needs.setdefault(need.key, need)
+
+
+@dataclass(slots=True)
+class _Dataset:
+    """A dataset while its files pass by."""
+
+    name: str
+    folder: str = ""
+    members: list[Member] = field(default_factory=list)
+    headers: HeaderSummary = field(default_factory=HeaderSummary)
+    first: Read | None = None
+
+    def add(self, read: Read, match: Match) -> None:
+        """Take one more file into account."""
+        source = read.entry.source
+        if self.first is None:
+            self.first = read
+            self.folder = _folder_of(source.path, match.path)
+        self.members.append(
+            Member(
+                source.path,
+                match.rule,
+                match.role,
+                match.set_key,
+                source.size_bytes,
+                {**match.captures, **match.values},
+                match.path,
+            )
+        )
+        if read.header is not None:
+            self.headers.add(read.header)
+
+
+def _folder_of(path: str, object_path: str) -> str:
+    """The dataset's folder relative to the root; empty when the root lies in or at it."""
+    return path[: -len(object_path)].rstrip("/") if path.endswith(object_path) else ""
+
+
+def _close_dataset(task: Task, dataset: _Dataset, gathered: _Gathered) -> Iterator[Event]:
+    """Check a dataset as a whole and make its document."""
+    if not dataset.name or dataset.first is None:
+        return
+    files = DatasetFiles(dataset.name, dataset.folder, dataset.members, dataset.first.typed, dataset.headers)
+    for found in check_dataset(files, task.spec, task.depth):
+        yield gathered.note(task, found)
+    if task.spec.form is SpecForm.NANOFERRY:
+        record = dataset_record(
+            name=dataset.name,
+            typed=dataset.first.typed,
+            members=dataset.members,
+            headers=dataset.headers,
+            spec=task.spec,
+        )
+        gathered.documents[dataset.name] = record.document
+
+
+def _catalog(task: Task, ports: Ports, gathered: _Gathered) -> Generator[Event, None, dict[str, Row]]:
+    """Ask the catalog about the spec's target and the parents, or say that nobody was asked."""
+    if task.offline:
+        not_run = issue("catalog.not_checked", "no catalog was asked", origin="survey")
+        yield gathered.note(task, not_run)
+        return {}
+    yield _progress(task, "catalog", gathered.files, 0, "")
+    for found in check_target(task.spec, ports.catalog.facts()):
+        yield gathered.note(task, found)
+    if any(found.holds and found.code.startswith("catalog.") for found in gathered.issues):
+        # A table or column that does not exist cannot be asked for rows either.
+        return {}
+    rows = resolve(ports.catalog, task.spec, gathered.needs)
+    for found in missing(gathered.needs, rows):
+        yield gathered.note(task, found)
+    return rows
+
+
+def _decisions(task: Task, root: DroppedRoot, plan: Plan, ports: Ports, show_all: bool) -> Iterator[Event]:
+    """Last pass: decide, with the catalog's rows beside the journal's memory."""
+    for decisions in decide_files(task, root, plan, ports):
+        for entry, decision in decisions:
+            if show_all or decision.action is not Action.SAME:
+                yield task.event(
+                    FilePlanned,
+                    path=entry.source.path,
+                    action=decision.action.value,
+                    size_bytes=entry.source.size_bytes,
+                    rule=entry.rule,
+                    dataset=entry.dataset,
+                    issues=decision.issues,
+                )
+        if task.stopped():
+            return
+
+
+def _progress(task: Task, stage: str, found: int, done: int, path: str) -> Event:
+    return task.event(SurveyProgressed, stage=stage, files_found=found, files_done=done, path=path)

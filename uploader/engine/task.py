@@ -1,0 +1,49 @@
+"""What a run was asked to do, and how its events are stamped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from uploader.model.events import Event
+from uploader.model.files import Root
+from uploader.model.ports import Clock
+from uploader.stages.match import Sidecars
+from validation.check import Depth
+from validation.spec.matching import Matcher
+from validation.spec.model import Spec
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedRoot:
+    """One dropped folder with its number in the journal and the spec bound to it."""
+
+    root: Root
+    root_id: int
+    matcher: Matcher
+    sidecars: Sidecars
+    """Typed metadata found on the way; the first pass fills it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A run: which folders, by which spec, how deep, for which target."""
+
+    run: str
+    target: int
+    """Number of the target in the journal."""
+    roots: tuple[DroppedRoot, ...]
+    spec: Spec
+    depth: Depth
+    offline: bool
+    """No catalog is asked; what needs one reports itself as not run."""
+    clock: Clock
+    stopped: Callable[[], bool]
+    """Whether somebody asked the run to end."""
+
+    def event(self, kind: type[E], **parts: Any) -> E:
+        """An event of this run, stamped with the time."""
+        return kind(run=self.run, time=self.clock.now(), **parts)
