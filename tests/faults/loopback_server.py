@@ -131,6 +131,10 @@ class LoopbackServer:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             with connection.makefile("rb") as stream:
+                # A TLS hello begins with 0x16: it is answered in plain text, as web servers do.
+                if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+                    return
                 while (asked := _read_request(stream, number)) is not None:
                     with self._lock:
                         self.asked.append(asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 from collections.abc import Iterator
 
 import requests
@@ -21,7 +22,13 @@ from uploader.remote.address import is_loopback
 _KEPT = "Everything that was acknowledged is kept."
 _AGAIN = "Run the same command again when the network is back: it goes on where it stopped."
 # Raised where a connection breaks that had already been made.
-_BROKEN = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, EOFError)
+_BROKEN = (
+    ConnectionResetError,
+    BrokenPipeError,
+    ConnectionAbortedError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
 _TORN = (IncompleteRead, InvalidChunkLength)
 _PROXY_FAULTS = (
     requests.exceptions.ProxyError,
@@ -47,7 +54,7 @@ def is_stale_connection(error: Exception) -> bool:
     `http.client.RemoteDisconnected` is a ConnectionResetError. A time-out is never one: the server may be busy
     with the request.
     """
-    if isinstance(error, requests.exceptions.Timeout | requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.Timeout):
         return False
     causes = list(_causes(error))
     return _holds(causes, *_BROKEN) and not _holds(causes, NewConnectionError, *_TORN)
@@ -61,7 +68,8 @@ def _by_cause(error: Exception, host: str, timeout_s: float) -> RemoteError:
             detail=f"{_words(causes)} {_KEPT}",
             remedy=f"Check HTTPS_PROXY, or add {host} to NO_PROXY if it can be reached directly.",
         )
-    if isinstance(error, requests.exceptions.SSLError):
+    # A TLS line that merely breaks is no question of trust: it may be there again in a moment.
+    if isinstance(error, requests.exceptions.SSLError) and not _holds(causes, *_BROKEN):
         return _untrusted(causes, host)
     if isinstance(error, requests.exceptions.ConnectTimeout) or _holds(causes, NewConnectionError):
         return _not_connected(error, causes, host)

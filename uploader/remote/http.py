@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
@@ -66,8 +65,8 @@ class Reply:
 class Connection:
     """Requests to one server; may be used by several threads at once.
 
-    One session for all threads: urllib3's pool hands out connections under a lock, and what else a session
-    holds (cookies, environment look-ups per request) is switched off or read once here.
+    One adapter for all threads: its pool hands out connections under a lock. Not a requests.Session, which adds
+    what we must not have: cookies of the server's, a login from .netrc, and redirects that it prepares to follow.
     """
 
     def __init__(
@@ -94,13 +93,7 @@ class Connection:
         }
         self._announced_id = ""
         self._has_answered = False
-        self._session = requests.Session()
-        # The environment was read above; .netrc would replace our Authorization header.
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = HTTPAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
 
     @property
     def is_anonymous(self) -> bool:
@@ -169,7 +162,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._session.close()
+        self._adapter.close()
 
     def _send(
         self,
@@ -202,13 +195,12 @@ class Connection:
             request.body = _Slices(body) if len(body) else b""  # type: ignore[assignment]
         elif method in {"PUT", "POST"}:
             request.headers["Content-Length"] = "0"
-        response = self._session.send(
+        response = self._adapter.send(
             request,
             stream=True,
             verify=self._verify,
             proxies=self._proxies,
             timeout=(self._connect_timeout_s, timeout_s),
-            allow_redirects=False,
         )
         if not self._has_answered:
             # Believed from this machine only: elsewhere the verified host name is the identity.
