@@ -73,13 +73,13 @@ CODES: dict[str, Code] = {
     ),
     "source.ignore_unreadable": Code(
         ERROR,
-        RUN,
+        GROUP,
         "Ignore file cannot be read",
-        "Give this account the right to read it: nothing is sent that you may have meant to leave out.",
+        "Give this account the right to read it; until then its folder stays behind, so that nothing goes by mistake.",
     ),
     "source.ignore_pattern": Code(
         WARNING,
-        RUN,
+        GROUP,
         "A line of the ignore file is not a pattern",
         "Correct the line; it was skipped, the other lines count.",
     ),

@@ -115,7 +115,16 @@ def parse_rules(lines: Sequence[str], path: str) -> LoadedRules:
             GitIgnoreSpec.from_lines([line])
         except ValueError:
             message = f"{path}, line {number}: {line!r} is not a gitignore pattern"
-            issues.append(issue("source.ignore_pattern", message, path=path, line=number, origin="scan"))
+            issues.append(
+                issue(
+                    "source.ignore_pattern",
+                    message,
+                    path=path,
+                    line=number,
+                    group=_group(path),
+                    origin="scan",
+                )
+            )
         else:
             good.append(line)
     spec = GitIgnoreSpec.from_lines(good)
@@ -123,4 +132,10 @@ def parse_rules(lines: Sequence[str], path: str) -> LoadedRules:
 
 
 def _unreadable(path: str, why: str) -> Issue:
-    return issue("source.ignore_unreadable", f"{path} cannot be read: {why}", path=path, origin="scan")
+    message = f"{path} cannot be read: {why}"
+    return issue("source.ignore_unreadable", message, path=path, group=_group(path), origin="scan")
+
+
+def _group(path: str) -> str:
+    """The folder that an ignore file speaks for, everything below it included."""
+    return f"folder:{path.rpartition('/')[0]}"
