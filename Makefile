@@ -24,7 +24,7 @@ help:
 	@echo "make clean      remove everything that was built or installed here"
 
 demo: $(RUN_STAMP)
-	@$(BIN)/nanoferry demo $(DEMO_FLAGS)
+	@$(BIN)/nanoferry demo --dir .demo $(DEMO_FLAGS)
 
 test: $(DEV_STAMP)
 	@sh packaging/test-packages.sh

@@ -73,9 +73,13 @@ def test_no_file_is_longer_than_400_lines(folder: str) -> None:
 def test_only_the_console_prints() -> None:
     """No print, click.echo or write to a standard stream outside cli/console.py.
 
-    `validation` has a command of its own; the embedded server is a process of its own, whose stderr is its log.
+    Allowed are programs of their own: the command and the docs page of `validation`, the embedded server.
     """
-    own_processes = ("validation/__main__.py", "uploader/embedded/__main__.py")
+    own_processes = (
+        "validation/__main__.py",
+        "validation/codes_page.py",
+        "uploader/embedded/__main__.py",
+    )
     allowed = {CHECKOUT / name for name in ("uploader/cli/console.py", *own_processes)}
     found = [
         f"{path.relative_to(CHECKOUT)}:{node.lineno}"
@@ -92,6 +96,27 @@ def _prints(call: ast.Call) -> bool:
     return name in ("print", "click.echo", "click.secho", "rich.print") or name.startswith(
         ("sys.stdout.write", "sys.stderr.write")
     )
+
+
+def test_http_clients_of_the_standard_library_stay_in_remote() -> None:
+    """import-linter cannot forbid parts of the standard library's packages, so this looks itself."""
+    found = [
+        f"{path.relative_to(CHECKOUT)}:{node.lineno}: {name}"
+        for path in sources()
+        if not path.is_relative_to(CHECKOUT / "uploader/remote")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _imported(node)
+        if name in ("http.client", "urllib.request")
+    ]
+    assert found == []
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
 
 
 def test_no_committed_file_names_a_folder_of_somebodys_machine() -> None:

@@ -19,7 +19,7 @@ _OUTCOMES = {
     Outcome.HELD: "held",
     Outcome.UNMATCHED: "not claimed by the spec",
     Outcome.FAILED: "failed",
-    Outcome.CANCELLED: "cancelled",
+    Outcome.CANCELLED: "left for the next run",
 }
 _ACTIONS = {
     "new": "would be uploaded",

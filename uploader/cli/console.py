@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from uploader.cli.wording import visible
-from uploader.model.errors import UploaderError
+from uploader.model.errors import SourceError, UploaderError
 from validation.errors import SpecError, ValidationError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def show_fault(error: UploaderError | ValidationError) -> None:
                 lines += [f"  {place}: {issue.message}", f"      {issue.remedy}"]
         case UploaderError():
             if error.path and error.path not in error.summary:
-                lines.append(f"  File: {error.path}")
+                lines.append(f"  {'File' if isinstance(error, SourceError) else 'At'}: {error.path}")
             if error.detail:
                 lines.append(f"  {error.detail}")
             if error.remedy:

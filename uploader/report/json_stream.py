@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 _BLANK = " \t\r\n"
+_MAY_GO_ON = ("", *"0123456789.eE+-")
 _DECODER = json.JSONDecoder()
 
 
@@ -47,8 +48,8 @@ class _Window:
                 if not self._more():
                     raise
                 continue
-            # A number at the edge of the window may go on in the next block.
-            if end == len(self._text) and self._more():
+            # A number at the edge of the window may go on in the next block (`0` of `0.5`, `1` of `1e9`).
+            if self._text[end : end + 1] in _MAY_GO_ON and self._more():
                 continue
             self._at = end
             return value

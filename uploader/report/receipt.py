@@ -111,7 +111,20 @@ def write_receipt(path: Path, head: ReceiptHead, results: Iterable[FileResult]) 
     """Write a receipt so that it is either whole or absent, readable by its owner alone.
 
     The results are written as they come, one per line: memory does not grow with their number.
+    Raises SettingsError when the place cannot be written to.
     """
+    try:
+        return _write_whole(path, head, results)
+    except OSError as error:
+        raise SettingsError(
+            f"The receipt cannot be written to {path}: {error.strerror or error}.",
+            detail="What was sent is sent, and the journal knows it.",
+            remedy="Make room or choose another place with --receipt, and run the same command again.",
+            path=str(path),
+        ) from error
+
+
+def _write_whole(path: Path, head: ReceiptHead, results: Iterable[FileResult]) -> Totals:
     path.parent.mkdir(parents=True, exist_ok=True)
     # mkstemp opens with mode 0600, beside the goal so that the rename stays in one file system.
     handle, name = tempfile.mkstemp(prefix=".receipt-", suffix=".part", dir=path.parent)

@@ -222,10 +222,8 @@ def _ended(summary: Summary, event: FileFinished) -> Summary:
 def _marked(summary: Summary, event: Event) -> Summary:
     now_s = datetime.fromisoformat(event.time).timestamp()
     # Ten marks a second at most: a thousand small files a second must not make this list long.
-    if len(summary.marks) >= 2 and now_s - summary.marks[-2][0] < 0.1:
-        kept = summary.marks[:-1]
-    else:
-        kept = summary.marks
+    is_crowded = len(summary.marks) >= 2 and now_s - summary.marks[-2][0] < 0.1
+    kept = summary.marks[:-1] if is_crowded else summary.marks
     while len(kept) > 1 and now_s - kept[0][0] > RATE_WINDOW_S:
         kept = kept[1:]
     return replace(summary, marks=(*kept, (now_s, summary.bytes_sent)))
