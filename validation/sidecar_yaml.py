@@ -38,10 +38,12 @@ for _tag, _pattern, _first in (
 ):
     _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
-_TYPES = {f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null", "str")}
+_TYPES = {f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null", "str", "map", "seq")}
 
 
-def load(data: bytes) -> tuple[Mapping[str, Any], Mapping[tuple[str | int, ...], tuple[int, int]]]:
+def load(
+    data: bytes, *, most_nodes: int = MOST_NODES
+) -> tuple[Mapping[str, Any], Mapping[tuple[str | int, ...], tuple[int, int]]]:
     """The mapping that the text holds, and line and column of each key; raises SidecarFault."""
     try:
         text = data.decode("utf-8-sig")
@@ -51,7 +53,7 @@ def load(data: bytes) -> tuple[Mapping[str, Any], Mapping[tuple[str | int, ...],
     loader = None
     try:
         loader = _PlainLoader(text)
-        _refuse_aliases_and_bulk(text)
+        _refuse_aliases_and_bulk(text, most_nodes)
         root = loader.get_single_node()
         if root is None:
             return {}, {}
@@ -75,7 +77,7 @@ def load(data: bytes) -> tuple[Mapping[str, Any], Mapping[tuple[str | int, ...],
             loader.dispose()
 
 
-def _refuse_aliases_and_bulk(text: str) -> None:
+def _refuse_aliases_and_bulk(text: str, most_nodes: int) -> None:
     """Look at the event stream first: an alias bomb or a deep nest is refused before a node is built."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_PlainLoader)):
@@ -88,8 +90,8 @@ def _refuse_aliases_and_bulk(text: str) -> None:
             depth -= 1
         if depth > DEEPEST:
             raise SidecarFault(f"nested deeper than {DEEPEST} levels", *place)
-        if count > MOST_NODES:
-            raise SidecarFault(f"more than {MOST_NODES:,} entries", *place)
+        if count > most_nodes:
+            raise SidecarFault(f"more than {most_nodes:,} entries", *place)
 
 
 def _plain(
@@ -98,17 +100,20 @@ def _plain(
     place: tuple[str | int, ...],
     lines: dict[tuple[str | int, ...], tuple[int, int]],
 ) -> Any:
-    lines.setdefault(place, (node.start_mark.line + 1, node.start_mark.column + 1))
+    at = (node.start_mark.line + 1, node.start_mark.column + 1)
+    lines.setdefault(place, at)
+    if node.tag not in _TYPES:
+        raise SidecarFault(f"the tag {node.tag} is not allowed: write plain text or a number", *at)
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            key_at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             if not isinstance(key_node, yaml.ScalarNode):
-                raise SidecarFault("a key must be plain text", *at)
+                raise SidecarFault("a key must be plain text", *key_at)
             key = str(key_node.value)
             if key in found:
-                raise SidecarFault(f"the key `{key}` stands here a second time", *at)
-            lines[(*place, key)] = at
+                raise SidecarFault(f"the key `{key}` stands here a second time", *key_at)
+            lines[(*place, key)] = key_at
             found[key] = _plain(loader, value_node, (*place, key), lines)
         return found
     if isinstance(node, yaml.SequenceNode):
@@ -118,8 +123,6 @@ def _plain(
 
 def _scalar(loader: _PlainLoader, node: yaml.Node) -> str | int | float | bool | None:
     at = (node.start_mark.line + 1, node.start_mark.column + 1)
-    if node.tag not in _TYPES:
-        raise SidecarFault(f"the tag {node.tag} is not allowed: write plain text or a number", *at)
     try:
         value: str | int | float | bool | None = loader.construct_object(node)
     except (ValueError, KeyError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,7 +15,16 @@ SYSTEM_COLUMNS = frozenset({"RID", "RCT", "RMT", "RCB", "RMB"})
 
 
 def _writes(spec: Spec) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
-    """(who, table, columns it writes or looks up, whether it may insert) for each record and rule."""
+    """(who, table, columns it writes or looks up, whether it may insert) for each record and rule.
+
+    A table whose name the path decides (`{table}`) is known only file by file and left out.
+    """
+    for who, table, columns, inserts in _all_writes(spec):
+        if "{" not in table:
+            yield who, table, columns, inserts
+
+
+def _all_writes(spec: Spec) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
     for record in spec.records:
         yield f"record {record.name}", str(record.table), {**record.key, **record.columns}, record.create
     for rule in spec.rules:
@@ -26,10 +35,10 @@ def _writes(spec: Spec) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
 def tables_exist(spec: Spec, facts: CatalogFacts) -> Iterator[Issue]:
     """A finding for each table of the spec that the catalog lacks."""
     for table in sorted({table for _, table, _, _ in _writes(spec)} - set(facts.tables)):
-        near = get_close_matches(table, facts.tables, n=1)
+        near = _nearest(table, facts.tables)
         yield issue(
             "catalog.table_missing",
-            f"the catalog has no table {table}" + (f"; it has {near[0]}" if near else ""),
+            f"the catalog has no table {table}" + (f"; it has {near}" if near else ""),
             field=table,
             origin="tables_exist",
         )
@@ -42,11 +51,11 @@ def columns_exist(spec: Spec, facts: CatalogFacts) -> Iterator[Issue]:
         if known is None:
             continue
         for column in sorted(set(columns) - set(known.columns) - SYSTEM_COLUMNS):
-            near = get_close_matches(column, known.columns, n=1)
+            near = _nearest(column, known.columns)
             yield issue(
                 "catalog.column_missing",
                 f"{who} writes column {column!r}, which {table} does not have"
-                + (f"; did you mean {near[0]!r}?" if near else ""),
+                + (f"; did you mean {near!r}?" if near else ""),
                 field=f"{table}:{column}",
                 origin="columns_exist",
             )
@@ -82,3 +91,10 @@ def rights(spec: Spec, facts: CatalogFacts) -> Iterator[Issue]:
                 field=table,
                 origin="rights",
             )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like it whatever the case, or empty."""
+    folded = {one.casefold(): one for one in known}
+    near = get_close_matches(name.casefold(), folded, n=1)
+    return folded[near[0]] if near else ""
