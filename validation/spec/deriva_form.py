@@ -86,7 +86,7 @@ def build(faults: Faults, digest: str) -> Spec | None:
 
 def _check_processors(faults: Faults, entry: Mapping[str, Any], place: Place) -> None:
     for key in _PROCESSORS:
-        processors = entry.get(key) or ()
+        processors = entry.get(key) or []
         for index, processor in enumerate(processors if isinstance(processors, list) else (processors,)):
             named = processor if isinstance(processor, Mapping) else {}
             name = (

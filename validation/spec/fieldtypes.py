@@ -22,7 +22,7 @@ _DIRECTIVES = {
     "S": r"[0-5][0-9]",
     "f": r"[0-9]{1,6}",
 }
-_DATE_PARTS = frozenset("YymdjHMSf")
+_DATE_PARTS = frozenset("Yymdj")
 _TIME_PARTS = frozenset("HMSf")
 _LOOSE_DATE = r"[0-9]{4}[-_. ]?[0-9]{2}[-_. ]?[0-9]{2}"
 _LOOSE_TIME = r"[0-9]{2}[-_. h]?[0-9]{2}(?:[-_. m]?[0-9]{2})?"
@@ -63,8 +63,7 @@ class FieldType:
                 return int(text)
             case "date":
                 moment = datetime.strptime(text, self.argument)  # noqa: DTZ007 - no zone in a file name
-                has_time = any(part in _TIME_PARTS for part in directives(self.argument))
-                return moment.isoformat() if has_time else moment.date().isoformat()
+                return moment.date().isoformat()
             case "time":
                 return datetime.strptime(text, self.argument).time().isoformat()  # noqa: DTZ007
             case "vocab":
@@ -94,8 +93,6 @@ class FieldType:
             case "time":
                 digits = regex.sub(r"[^0-9]", "", text).ljust(6, "0")
                 return datetime.strptime(digits, "%H%M%S").strftime(self.argument)  # noqa: DTZ007
-            case "vocab":
-                return text if text in self.terms else self._term(text)
             case "rid":
                 return text.upper()
             case _:

@@ -79,8 +79,15 @@ class SegmentNear:
                 whole = self._strict.match(text, timeout=TIMEOUT_S)
                 taken = whole.group() if whole else text
                 return 0.9, taken, "the end of the name"
-            behind = f" after {found.group()!r}" if found.group() else ""
-            return count / (len(self._parts) + 1), found.group(), f"{_wanted(self._parts[count:])}{behind}"
+            # A free text at the end took one character only: what counts is what stands before it.
+            last = self._parts[count - 1] if count else None
+            taken = found.group()
+            before = [repr(taken)] if taken else []
+            if isinstance(last, Field) and last.type.open_ended:
+                taken = text[: found.start(last.name)]
+                before = ([repr(taken)] if taken else []) + [last.name]
+            behind = f" after {' and '.join(before)}" if before else ""
+            return count / (len(self._parts) + 1), taken, f"{_wanted(self._parts[count:])}{behind}"
         return 0.0, "", _wanted(self._parts)
 
     def renamed(self, text: str) -> str | None:

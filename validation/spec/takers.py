@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,8 @@ from validation.spec.patterns import (
     suffix_of,
 )
 from validation.spec.template import PathTemplate, Segment
+
+_CACHED_VALUES = 4096
 
 TIMEOUT_S = 1.0
 """Longest time one expression may take on one path."""
@@ -144,6 +146,8 @@ class TemplateTaker:
         self._typed = tuple(
             n for n, kind in self._types.items() if kind.name in {"int", "date", "time", "vocab"}
         )
+        self._values: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._dataset = _named_in(rule, pattern.fields)
         self._primary = _candidate(pattern, pattern.template.segments, timeout_s)
         self._companions = tuple(
             (companion, _candidate(pattern, companion.template.segments, timeout_s))
@@ -171,17 +175,13 @@ class TemplateTaker:
         values.update(captures)
         try:
             for name in self._typed:
-                text = captures.get(name)
-                if text is None:
-                    continue
-                values[name] = term = self._types[name].value(text)
-                for entry, detail in self._types[name].details.get(term, {}).items():
-                    values[f"{name}.{entry}"] = detail
+                if name in captures:
+                    values.update(self._value(name, captures[name]))
         except ValueError:
             return None  # 20110230 has the form of a date and is none
         captures = {name: captures[name] for name in self._types if name in captures}
         dataset = placeholders.fill(self._rule.dataset, values) or "" if self._rule.dataset else ""
-        path = object_path(self._rule, found, begin, subject)
+        path = object_path(self._dataset, found, begin, subject)
         return Taken(
             rule=self.rule_id,
             captures=captures,
@@ -191,6 +191,19 @@ class TemplateTaker:
             role="companion" if companion else "primary",
             set_key=self._set_key(captures, dataset, path, companion),
         )
+
+    def _value(self, name: str, text: str) -> Mapping[str, Any]:
+        """The typed value of a field and its details; the same few texts come again and again."""
+        known = self._values.get((name, text))
+        if known is not None:
+            return known
+        kind = self._types[name]
+        term = kind.value(text)
+        found = {name: term, **{f"{name}.{entry}": v for entry, v in kind.details.get(term, {}).items()}}
+        if len(self._values) >= _CACHED_VALUES:
+            self._values.clear()
+        self._values[name, text] = found
+        return found
 
     def _set_key(
         self, captures: Mapping[str, str], dataset: str, path: str, companion: Companion | None
@@ -207,20 +220,25 @@ class TemplateTaker:
         return "|".join((self.rule_id, dataset, folder, *shared))
 
 
-def object_path(rule: Rule, found: regex.Match[str], begin: int, subject: Subject) -> str:
-    """The part below the folder that the last dataset field names (DESIGN 6.2)."""
-    ends = [found.end(name) for name in dataset_fields(rule.dataset) if name in found.re.groupindex]
-    ends = [end for end in ends if end >= 0]
-    if not ends:
+def object_path(fields: tuple[str, ...], found: regex.Match[str], begin: int, subject: Subject) -> str:
+    """The part below the folder that the last of these dataset fields names (DESIGN 6.2)."""
+    last = max((found.end(name) for name in fields), default=-1)
+    if last < 0:
         # No field names a folder: everything below the anchor belongs to the one dataset.
         return subject.full[begin + found.start() :]
-    slash = subject.full.find("/", begin + max(ends))
+    slash = subject.full.find("/", begin + last)
     return subject.full[slash + 1 :] if slash >= 0 else subject.full.rpartition("/")[2]
 
 
 def dataset_fields(template: str) -> frozenset[str]:
     """The names in a dataset template; empty for none."""
     return placeholders.names(template) if template else frozenset()
+
+
+def _named_in(rule: Rule, groups: Iterable[str]) -> tuple[str, ...]:
+    """The fields of the path that the rule's dataset names, `technique.label` counted as `technique`."""
+    wanted = {name.partition(".")[0] for name in dataset_fields(rule.dataset)}
+    return tuple(name for name in groups if name in wanted)
 
 
 class RegexTaker:
@@ -236,6 +254,7 @@ class RegexTaker:
             body = rf"(?:^|(?<=/)){body}\Z"
         flags = regex.IGNORECASE if pattern.ignore_case else 0
         self._candidate = _Candidate(regex.compile(body, flags), pattern.anchor, None, "", timeout_s)
+        self._dataset = _named_in(rule, self._candidate.expression.groupindex)
 
     def take(self, subject: Subject) -> Taken | None:
         """The named groups when the expression takes the whole path from its anchor."""
@@ -248,7 +267,7 @@ class RegexTaker:
             rule=self.rule_id,
             captures={name: text for name, text in values.items() if text is not None},
             values=values,
-            path=object_path(self._rule, found, begin, subject),
+            path=object_path(self._dataset, found, begin, subject),
             dataset=placeholders.fill(self._rule.dataset, values) or "" if self._rule.dataset else "",
         )
 

@@ -35,7 +35,7 @@ def vocabulary(terms: Any) -> Vocabulary:
         terms = [{"code": code, "aliases": aliases or []} for code, aliases in terms.items()]
     for entry in terms:
         known = entry if isinstance(entry, Mapping) else {"code": entry}
-        code = str(known["code"])
+        code = _spelling(known)
         written[code] = code
         for alias in known.get("aliases", ()):
             written.setdefault(str(alias), code)
@@ -47,6 +47,12 @@ def vocabulary(terms: Any) -> Vocabulary:
         if more:
             details[code] = more
     return Vocabulary(written, details)
+
+
+def _spelling(entry: Mapping[str, Any]) -> str:
+    """The code, spelt as the catalog's term where they differ in case only: SEM rather than sem."""
+    code, listed = str(entry["code"]), str(entry.get("catalog", ""))
+    return listed if listed.casefold() == code.casefold() else code
 
 
 @cache
