@@ -242,11 +242,12 @@ def test_a_root_that_cannot_be_listed_is_a_finding(
 
 
 @posix
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_folder_without_the_right_to_list_it(tmp_path: Path) -> None:
     plant(tmp_path, "a/1.tif", "b/2.tif")
     (tmp_path / "a").chmod(0)
     try:
+        if os.access(tmp_path / "a", os.R_OK):
+            pytest.skip("nothing is forbidden to this account")
         assert scanned(tmp_path) == (["b/2.tif"], [("source.folder_unreadable", "a")])
     finally:
         (tmp_path / "a").chmod(stat.S_IRWXU)
