@@ -170,7 +170,7 @@ def open_engine(
             chosen = spec or _default_spec()
         else:
             remote = stack.enter_context(connect(settings))
-            chosen = spec or _spec_of(remote)
+            chosen = spec or spec_of(remote)
             _prepare_embedded(remote, chosen)
             catalog, store = remote.catalog, PatientStore(remote.store, clock)
         extractor = PooledExtractor()
@@ -187,8 +187,8 @@ class _Nowhere:
     catalog_id: str = ""
 
 
-def _spec_of(remote: Remote) -> Spec:
-    """The spec that the catalog carries."""
+def spec_of(remote: Remote) -> Spec:
+    """The spec that the catalog carries, or the newcomers' one on an embedded catalog without any."""
     from uploader.remote.deploy import spec_annotation
     from validation.spec.load import load_document, load_text
 

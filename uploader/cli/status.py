@@ -82,8 +82,14 @@ def _run_lines(records: list[RunRecord]) -> Iterator[str]:
         yield "Runs:     none yet"
     for record in records:
         outcomes = ", ".join(f"{number:,} {name}" for name, number in record.outcomes.items() if number)
-        ended = "interrupted" if record.interrupted else "finished" if record.finished else "not finished"
-        yield f"Run:      {record.started}  {ended}  {', '.join(record.roots)}"
-        yield f"          {outcomes or 'nothing sent'}"
+        yield f"Run:      {record.started[:16].replace('T', ' ')} UTC  {', '.join(record.roots)}"
+        yield f"          {_ended(record)}: {outcomes or 'nothing sent'}"
         if record.receipt:
             yield f"          {record.receipt}"
+
+
+def _ended(record: RunRecord) -> str:
+    if record.interrupted:
+        return "interrupted"
+    # A check ends without an entry of its own, as a killed run does.
+    return "finished" if record.finished else "checked only, killed, or still running"
