@@ -35,7 +35,7 @@ SERVER_ID_HEADER = "Nanoferry-Server-Id"
 
 # Python's sendall() counts its time-out over the whole buffer: in slices, a slow line may take as long as it
 # needs as long as it moves.
-_SLICE_BYTES = 64 * 1024
+_SLICE_BYTES = 128 * 1024
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
