@@ -10,7 +10,16 @@ from validation.codes import issue
 from validation.facts import CatalogFacts
 from validation.grading import grade
 from validation.model import Issue
-from validation.rules import completeness, consistency, duplicates, metadata, naming, plausibility, target
+from validation.rules import (
+    completeness,
+    consistency,
+    duplicates,
+    metadata,
+    naming,
+    plausibility,
+    series,
+    target,
+)
 from validation.spec.model import Rule, Spec
 from validation.subjects import CheckedFile, DatasetFiles, Depth, FieldSummary, HeaderSummary, Member
 
@@ -37,6 +46,7 @@ FILE_CHECKS: tuple[tuple[Depth, FileCheck], ...] = (
     (Depth.NAMES, naming.not_empty),
     (Depth.HEADERS, consistency.header_findings),
     (Depth.HEADERS, consistency.path_against_header),
+    (Depth.HEADERS, consistency.path_operator),
     (Depth.HEADERS, consistency.typed_against_header),
     (Depth.HEADERS, consistency.expected_fields),
     (Depth.HEADERS, plausibility.in_range),
@@ -47,7 +57,7 @@ FILE_CHECKS: tuple[tuple[Depth, FileCheck], ...] = (
 DATASET_CHECKS: tuple[tuple[Depth, DatasetCheck], ...] = (
     (Depth.NAMES, duplicates.one_file_per_target),
     (Depth.NAMES, completeness.companions),
-    (Depth.NAMES, completeness.series_without_gaps),
+    (Depth.NAMES, series.series_without_gaps),
     (Depth.NAMES, completeness.required_members),
     (Depth.HEADERS, metadata.one_instrument),
     (Depth.HEADERS, metadata.document_at_level),

@@ -196,6 +196,12 @@ CODES: dict[str, Code] = {
         "Path and header disagree",
         "Correct the folder or file name, or confirm the header's value in nanoferry.yaml.",
     ),
+    "header.operator_differs": Code(
+        INFO,
+        FILE,
+        "Path and header name different operators",
+        "Nothing to do when the account is shared; otherwise correct the folder's name.",
+    ),
     "header.typed_conflict": Code(
         WARNING,
         FILE,

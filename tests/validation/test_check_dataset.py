@@ -68,6 +68,17 @@ def test_a_huge_gap_costs_nothing_and_two_files_are_no_series(run: Run) -> None:
 def test_series_are_kept_apart_by_what_else_the_path_says(run: Run) -> None:
     odd = [*slices(1, 2, 3, detector="SE"), *slices(11, 12, 13, detector="BSE")]
     assert run([Member(m.path, m.rule, captures=m.captures) for m in odd]) == ()
+    restart = [*slices(1, 2, 3, 4, area="A"), *slices(1, 2, 4, area="B")]
+    assert [found.code for found in run([Member(m.path, m.rule, captures=m.captures) for m in restart])] == [
+        "group.gap"
+    ]
+    counts_on = [*slices(1, 3, 5, area="A", voltage_kV=5), *slices(2, 4, 6, area="B", voltage_kV=10)]
+    assert run([Member(m.path, m.rule, captures=m.captures) for m in counts_on]) == ()
+    settings = [
+        Member(f"f/{n}", "frames", captures={"slice": n, "voltage_kV": n % 2}) for n in (1, 2, 3, 4, 6)
+    ]
+    (found,) = run(settings)
+    assert "5 is missing" in found.message
     by_time = [
         Member(f"f/{n}", "frames", captures={"slice": n, "time": f"12:0{n}", "note": None}) for n in (1, 2, 4)
     ]

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from validation.codes import issue
@@ -32,12 +32,14 @@ PATH_FIELDS: Mapping[str, tuple[str, float]] = {
 }
 """Capture name (lower case) -> header field and the factor from the capture's unit to the field's."""
 
-PATH_WORDS: Mapping[str, str] = {
-    "operator": "operator",
-    "user": "operator",
-    "detector": "detector",
-}
+PATH_WORDS: Mapping[str, str] = {"detector": "detector"}
 """Capture name -> header field that holds text; compared without case and punctuation."""
+
+OPERATORS = ("operator", "user")
+"""Captures that name a person. The header names an account, often a shared one: a difference is worth a note."""
+
+NIGHT_SHIFT = timedelta(hours=36)
+"""A session is filed under the day it began; it may run until noon of the next."""
 
 PATH_PHRASES: Mapping[str, tuple[str, ...]] = {
     "instrument": ("instrument_model", "manufacturer", "instrument_serial"),
@@ -135,9 +137,35 @@ def _contradictions(name: str, captured: Any, header: Header) -> Iterator[tuple[
             yield spoken[0]
     elif name in {"date", "acquired", "day"}:
         said = header.value("acquired")
-        day = _iso_day(str(captured))
-        if day and isinstance(said, str) and re.match(r"\d{4}-\d\d-\d\d", said) and said[:10] != day:
+        began, taken = _day(str(captured)), _moment(said)
+        if began and taken and not timedelta(0) <= taken - began < NIGHT_SHIFT:
             yield "acquired", said
+
+
+def path_operator(file: CheckedFile, _spec: Spec, _now: datetime) -> Iterator[Issue]:
+    """A note when the path names a person and the header an account that looks like somebody else's."""
+    said = None if file.header is None else file.header.value("operator")
+    if not isinstance(said, str) or not said.strip():
+        return
+    for name, captured in file.captures.items():
+        if name.lower() in OPERATORS and captured and not _may_be_same_person(str(captured), said):
+            yield issue(
+                "header.operator_differs",
+                f"the path says {name} is {_show(captured)}, the header names the account {_show(said)}",
+                path=file.path,
+                field="operator",
+                origin="path_operator",
+            )
+
+
+def _may_be_same_person(one: str, other: str) -> bool:
+    """A shared word, one inside the other, or the initials."""
+    initials = ["".join(word[0] for word in _words(name)) for name in (one, other)]
+    return (
+        _share_a_word(one, other)
+        or "".join(_words(one)) == initials[1]
+        or "".join(_words(other)) == initials[0]
+    )
 
 
 def _confirmed(file: CheckedFile, field_id: str, said: Any) -> bool:
@@ -194,9 +222,17 @@ def _share_a_word(one: str, other: str) -> bool:
     return bool(set(ones) & set(others)) or joined in joined_other or joined_other in joined
 
 
-def _iso_day(text: str) -> str | None:
-    found = re.fullmatch(r"(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)", text.strip())
-    return "-".join(found.groups()) if found else None
+def _day(text: str) -> datetime | None:
+    found = re.fullmatch(r"(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)", text.strip(), re.ASCII)
+    return _moment("-".join(found.groups())) if found else None
+
+
+def _moment(text: Any) -> datetime | None:
+    """The local time that the text states, its offset left aside: a path holds none."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _show(value: Any) -> str:
