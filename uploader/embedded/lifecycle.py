@@ -34,8 +34,15 @@ _started: list[subprocess.Popen[bytes]] = []
 
 def running(data_dir: Path) -> Endpoint | None:
     """The server that serves this folder now, if there is one."""
-    if not is_held(data_dir / LOCK_FILE):
-        return None
+    try:
+        if not is_held(data_dir / LOCK_FILE):
+            return None
+    except PermissionError as error:
+        raise SettingsError(
+            f"The folder {data_dir} belongs to another user.",
+            detail="Nothing was started or changed.",
+            remedy="Choose a folder of your own (`serve --data DIR`).",
+        ) from error
     # A server removes an old endpoint file as soon as it has the lock, so what is there is its own.
     return read_endpoint(data_dir)
 

@@ -60,7 +60,7 @@ def is_held(path: Path) -> bool:
     """True when some process holds the lock now."""
     try:
         handle = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not _take(handle, shared=True)

@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import uuid
@@ -31,20 +32,9 @@ from uploader.embedded.endpoint import (
     read_or_make,
     write_endpoint,
 )
-
-try:
-    from uploader.embedded.ermrest.app import routes
-    from uploader.embedded.ermrest.store import CatalogStore
-except ImportError:  # SCAFFOLD
-
-    class CatalogStore:  # type: ignore[no-redef]
-        def __init__(self, folder: Path) -> None: ...
-        def close(self) -> None: ...
-
-    def routes(store: CatalogStore) -> list: ...  # type: ignore
-
-    routes = lambda store: []  # noqa
-
+from uploader.embedded.ermrest.app import routes
+from uploader.embedded.ermrest.store import CatalogStore
+from uploader.embedded.hatrac.index import IndexTooNew
 from uploader.embedded.hatrac.rights import Rights
 from uploader.embedded.hatrac.store import HatracStore
 from uploader.embedded.identity import Client
@@ -55,6 +45,7 @@ from uploader.model.errors import SettingsError
 __all__ = ["Settings", "in_thread", "serve"]
 
 HOST = "127.0.0.1"
+FIRST_CATALOG = "1"
 STOP_POLL_S = 0.2
 GRACE_S = 10
 START_DEADLINE_S = 30.0
@@ -179,10 +170,16 @@ def _prepared(data_dir: Path, settings: Settings) -> Iterator[_Running]:
         # Whoever finds the lock held trusts the endpoint file, so an earlier server's one goes first.
         (data_dir / ENDPOINT_FILE).unlink(missing_ok=True)
         listening = stack.enter_context(_listen(settings.port))
-        objects = stack.enter_context(
-            contextlib.closing(HatracStore(data_dir / "hatrac", max_bytes=settings.max_bytes))
-        )
-        catalog = stack.enter_context(contextlib.closing(CatalogStore(data_dir / "ermrest")))
+        try:
+            store = HatracStore(data_dir / "hatrac", max_bytes=settings.max_bytes)
+            objects = stack.enter_context(contextlib.closing(store))
+            catalog = stack.enter_context(contextlib.closing(CatalogStore(data_dir / "ermrest")))
+        except (OSError, sqlite3.Error, IndexTooNew) as error:
+            raise SettingsError(
+                f"The data in {data_dir} cannot be opened: {error}.",
+                detail="Nothing in it was changed.",
+                remedy="Choose another folder (`serve --data DIR`), or restore this one from a backup.",
+            ) from error
         if objects.swept_files:
             _log.info("removed %d files that an interrupted server left behind", objects.swept_files)
         port = listening.getsockname()[1]
@@ -194,6 +191,9 @@ def _prepared(data_dir: Path, settings: Settings) -> Iterator[_Running]:
             run=secrets.token_hex(8),
         )
         owner = _owner()
+        if not catalog.ids():
+            # Everybody who gets past the gate may look: only with public_read is that somebody without a token.
+            catalog.create(owner, catalog_id=FIRST_CATALOG, acls={"enumerate": ["*"], "select": ["*"]})
         identities = Identities(page_cookie=f"nanoferry-{endpoint.server_id[:8]}")
         identities.add({**settings.identities, endpoint.token: owner})
         app = embedded_app(
