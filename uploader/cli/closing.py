@@ -33,13 +33,10 @@ _ACTIONS = {
 }
 
 
-def closing_lines(summary: Summary, roots: Sequence[Path]) -> list[str]:
+def closing_lines(summary: Summary, roots: Sequence[Path], *, with_findings: bool = True) -> list[str]:
     """The last words of an upload."""
-    return [
-        *_what_happened(summary),
-        *_findings(summary),
-        *_what_next(summary, roots),
-    ]
+    found = _findings(summary) if with_findings else ()
+    return [*_what_happened(summary), *found, *_what_next(summary, roots)]
 
 
 def _what_happened(summary: Summary) -> Iterator[str]:

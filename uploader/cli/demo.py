@@ -99,7 +99,8 @@ def _whole_way(console: Console, settings: Settings, session: Path, *, keep: boo
     report = survey(console, settings, [session], None)
     show_report(console, report)
     console.say(f"\n4. nanoferry upload --dir {session}")
-    summary = carry(console, settings, [session], None)
+    # The check has just told the findings; the receipt holds them all.
+    summary = carry(console, settings, [session], None, with_findings=False)
     if keep and endpoint is not None:
         state = shlex.join([f"NANOFERRY_STATE_DIR={settings.state_dir}"])
         console.say("\n5. Look at it:")

@@ -14,7 +14,7 @@ from uploader.report.summary import Summary, fold
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-PLAIN_STEP: Final = 0.1
+PLAIN_STEPS: Final = 10
 """A plain line for every tenth of the bytes: enough for a log, never a flood."""
 _STAGES: Final = {
     "scan": "Looking for files",
@@ -95,7 +95,7 @@ class PlainDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._stage = ""
-        self._next_share = PLAIN_STEP
+        self._steps_shown = 0
 
     def show(self, event: Event, summary: Summary) -> None:
         """Write a line when there is something new to say."""
@@ -109,10 +109,11 @@ class PlainDisplay:
             self._progressed(summary)
 
     def _progressed(self, summary: Summary) -> None:
-        share = summary.bytes_sent / summary.bytes_to_send
-        if share < self._next_share or self._next_share > 1:
+        steps = summary.bytes_sent * PLAIN_STEPS // summary.bytes_to_send
+        if steps <= self._steps_shown:
             return
-        self._next_share = share - share % PLAIN_STEP + PLAIN_STEP
+        self._steps_shown = steps
+        share = summary.bytes_sent / summary.bytes_to_send
         self._console.note(
             f"{share:4.0%}  {wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}, "
             f"{wording.count(summary.files_sent, 'file')} of {summary.files_to_send:,}{pace(summary)}"

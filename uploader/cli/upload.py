@@ -78,10 +78,11 @@ def carry(
     strict: bool = False,
     dry_run: bool = False,
     receipt: Path | None = None,
+    with_findings: bool = True,
 ) -> Summary:
     """Run the engine over the folders, show it, and say what became of the files."""
     with open_engine(settings, roots=roots, spec=spec) as engine, stops_cleanly(engine.stop):
         events = engine.run(dry_run=dry_run, strict=strict, depth=Depth.HEADERS, receipt=receipt)
         summary = follow(events, events_of(console))
-    console.say("\n".join(closing_lines(summary, roots)))
+    console.say("\n".join(closing_lines(summary, roots, with_findings=with_findings)))
     return summary

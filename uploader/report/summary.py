@@ -213,7 +213,7 @@ def _ended(summary: Summary, event: FileFinished) -> Summary:
         outcomes={**summary.outcomes, result.outcome.value: summary.outcomes[result.outcome.value] + 1},
         bytes_done=summary.bytes_done + (result.size_bytes if arrived else 0),
         current={path: each for path, each in summary.current.items() if path != result.path},
-        issues=_grouped(summary.issues, result.issues),
+        issues=_grouped(summary.issues, [_placed(issue, result.path) for issue in result.issues]),
         failures=failures,
     )
     return _marked(ended, event) if was_on_its_way else ended
@@ -227,6 +227,11 @@ def _marked(summary: Summary, event: Event) -> Summary:
     while len(kept) > 1 and now_s - kept[0][0] > RATE_WINDOW_S:
         kept = kept[1:]
     return replace(summary, marks=(*kept, (now_s, summary.bytes_sent)))
+
+
+def _placed(issue: Issue, path: str) -> Issue:
+    """The finding with its file named: what a reader finds does not know where the file lies."""
+    return issue if issue.location.path else replace(issue, location=replace(issue.location, path=path))
 
 
 def _grouped(

@@ -53,7 +53,8 @@ def test_plain_lines_are_never_a_flood(script: Any, capsys: pytest.CaptureFixtur
     script.tick_s = 0.01
     steps = [FileProgressed(script.run, script.time(), "a", 1000, sent) for sent in range(1000)]
     start = FileStarted(script.run, script.time(), "a", 1000)
-    follow([script.started(), script.planned(new=1), start, *steps], PlainDisplay(Console()))
+    late = [FileProgressed(script.run, script.time(), "a", 1000, 1000) for _ in range(50)]
+    follow([script.started(), script.planned(new=1), start, *steps, *late], PlainDisplay(Console()))
     assert len(capsys.readouterr().err.splitlines()) < 15
 
 
