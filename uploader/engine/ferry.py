@@ -44,6 +44,7 @@ def ferry(task: Task, plan: Plan, ports: Ports, crew: Crew) -> Generator[Event, 
     parents = Parents(task, plan, ports)
     registrar = Registrar(task, ports)
     try:
+        _drop_stale_jobs(task, ports)
         parents.refresh()
         for root in task.roots:
             for batch in settled(task, root, ports, parents):
@@ -65,6 +66,13 @@ def ferry(task: Task, plan: Plan, ports: Ports, crew: Crew) -> Generator[Event, 
     for root in task.roots:
         yield from _left_undone(task, root, ports, why)
     return tally
+
+
+def _drop_stale_jobs(task: Task, ports: Ports) -> None:
+    """Cancel the uploads of bytes that have changed since: nobody will finish them, and they cost room."""
+    for job in ports.journal.stale_jobs(task.target):
+        ports.store.cancel_job(job.path)
+        ports.journal.close_job(job.job_id)
 
 
 def withhold(task: Task, plan: Plan, ports: Ports, why: str) -> Iterator[Event]:
