@@ -92,7 +92,9 @@ def _guarded(step: Callable[[], T], file_format: Format) -> tuple[T | None, tupl
         if error.errno is not None:
             raise
         # Pillow says "this picture is broken" with an OSError that no operating system raised.
-        message = f"{file_format.title}: {str(error)[:200]}"
+        # It also likes to name the whole path, which the caller knows.
+        words = "the picture cannot be decoded" if "cannot identify" in str(error) else str(error)[:200]
+        message = f"{file_format.title}: {words}"
         return None, (issue("header.unreadable", message, origin=origin),)
     except Exception as error:  # noqa: BLE001  # decoders raise anything on damaged files; one file must not end a run
         message = f"{file_format.title}: {type(error).__name__}: {str(error)[:200]}"

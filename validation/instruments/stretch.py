@@ -66,10 +66,14 @@ def _stretched(pixels: Pixels) -> Pixels:
         # Sparse signals (counts on a dark ground) sit beyond the percentiles.
         low, high = float(known.min()), float(known.max())
     span = (high - low) or 1.0
+    # One array, changed in place: the preview of a large picture must not cost several copies of it.
+    scaled = pixels.astype(np.float64)
     with np.errstate(all="ignore"):
-        scaled = (pixels.astype(np.float64) - low) * (255.0 / span)
-    finite = np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0)
-    return np.clip(finite, 0, 255).astype(np.uint8)
+        scaled -= low
+        scaled *= 255.0 / span
+    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+    np.clip(scaled, 0, 255, out=scaled)
+    return scaled.astype(np.uint8)
 
 
 def _findings(pixels: Pixels, full_scale: float | None) -> tuple[Issue, ...]:
