@@ -29,6 +29,13 @@ def base_url(text: str) -> str:
     except ValueError as error:
         raise _refusal(text, "host or port can't be read") from error
     host = (parts.hostname or "").rstrip(".")
+    if not host.isascii():
+        # The two encodings of ß, for one, lead to different hosts: better the person says which.
+        raise _refusal(text, f"write {host} in its ASCII form (xn--…)")
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise _refusal(text, f"{host} is no host name") from error
     if not host:
         raise _refusal(text, "it names no host")
     if parts.username or parts.password:

@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from uploader.model.errors import BadReply, Conflict, NotFound
 from uploader.model.files import Proof, Stored
@@ -73,7 +73,7 @@ class HatracStore:
         reply = self._connection.request("PUT", name, headers=headers, body=body, repeatable=only_new)
         return Stored(
             name=name,
-            url=_location(reply, name),
+            url=_location(reply, f"{name}:"),
             size_bytes=len(body),
             md5=md5.hex(),
             sha256=sha256.hex() if sha256 else "",
@@ -111,10 +111,7 @@ class HatracStore:
             body=json.dumps(document).encode(),
             repeatable=False,
         )
-        path = _location(reply, name)
-        if ";upload/" not in path:
-            raise _unreadable(f"{name};upload", "It opened a job but did not say which.")
-        return path
+        return _location(reply, f"{name};upload/")
 
     def jobs(self, name: str) -> Sequence[str]:
         """Paths of the open jobs of this name."""
@@ -147,7 +144,7 @@ class HatracStore:
         """
         reply = self._connection.request("POST", job, repeatable=False, read_timeout_s=_FINALISE_TIMEOUT_S)
         name = job.partition(";upload/")[0]
-        url = _location(reply, name)
+        url = _location(reply, f"{name}:")
         found = self.head(url)
         if found is None:
             raise _unreadable(url, "It was published but can't be found.")
@@ -197,12 +194,9 @@ class HatracStore:
 
 
 def _stored(name: str, reply: Reply) -> Stored:
-    url = reply.headers.get("Content-Location", "")
-    if not url:
-        version = reply.headers.get("ETag", "").removeprefix("W/").strip('"')
-        url = name if ":" in name.rpartition("/")[2] else f"{name}:{version}" if version else ""
     plain = _without_version(name)
-    if not url.startswith(f"{plain}:"):
+    url = _path_in(reply.headers.get("Content-Location", ""), f"{plain}:")
+    if not url:
         raise Conflict(
             f"{plain} is not an object: a namespace has this name.",
             status=409,
@@ -217,14 +211,19 @@ def _stored(name: str, reply: Reply) -> Stored:
     return Stored(name=plain, url=url, size_bytes=int(length), md5=md5, sha256=sha256)
 
 
-def _location(reply: Reply, name: str) -> str:
-    """The path of what was made; the body repeats the header, and some proxies rewrite one of them."""
-    for text in (reply.headers.get("Location", ""), reply.text):
-        path = text.strip()
-        start = path.find(name)
-        if start >= 0 and len(path) > start + len(name) and "\n" not in path:
-            return path[start:]
-    raise _unreadable(name, "It did not say under which version it stored the object.")
+def _location(reply: Reply, start: str) -> str:
+    """The path of what was made; the body repeats the header, and some proxies rewrite the header."""
+    for text in (reply.headers.get("Location", ""), reply.text.strip()):
+        if path := _path_in(text, start):
+            return path
+    raise _unreadable(start, "It did not say where it stored what we sent.")
+
+
+def _path_in(text: str, start: str) -> str:
+    """The path in a path or URL, when it goes on after `start`; empty otherwise. Servers may encode differently."""
+    path = f"/{text.partition('://')[2].partition('/')[2]}" if "://" in text[:8] else text
+    goes_on = unquote(path).startswith(unquote(start)) and len(unquote(path)) > len(unquote(start))
+    return path if goes_on and path.isprintable() else ""
 
 
 def _without_version(name: str) -> str:

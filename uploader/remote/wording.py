@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Mapping
 
-_LONGEST = 400
+_LONGEST = 800
 _UNSEEN = re.compile(
     r"<(script|style|head)\b.*?</\1\s*>|<!--.*?-->|<!doctype[^>]*>", re.IGNORECASE | re.DOTALL
 )
@@ -24,7 +24,7 @@ def is_web_page(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def summary_of(headers: Mapping[str, str], body: bytes) -> str:
-    """One line of at most 400 characters that says what the body says."""
+    """One line of at most 800 characters that says what the body says."""
     text = body[:_READ_BYTES].decode("utf-8", errors="replace")
     if is_web_page(headers, body):
         return _page_words(text)

@@ -39,6 +39,9 @@ def test_addresses_are_made_exact(typed: str, exact: str) -> None:
         ("https://catalog.example.org:port", "can't be read"),
         ("https://catalog.example.org:99999", "can't be read"),
         ("https://[::1", "can't be read"),
+        ("https://a..example.org", "no host name"),
+        ("größe.example.org", "ASCII form"),
+        (f"{'a' * 64}.example.org", "no host name"),
     ],
 )
 def test_bad_addresses_say_why_and_how_they_should_look(typed: str, why: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from fault_proxy import Fault, FaultPlan, FaultProxy, Kind
+from loopback_server import Answer, LoopbackServer
 from rude_hatrac import RudeHatrac
 
 from uploader.model.errors import (
@@ -133,6 +134,26 @@ def test_a_deleted_name_is_dead_for_ever(store: HatracStore, hatrac: RudeHatrac)
     hatrac.delete(NAME)
     with pytest.raises(Conflict, match="never used twice"):
         put(store)
+
+
+@pytest.mark.parametrize("location", ["https://host.example/hatrac/lab/a%20b:V1", "/hatrac/lab/a b:V1"])
+def test_the_version_is_found_however_the_location_is_spelled(
+    location: str, serve: Callable[..., LoopbackServer], connect: Callable[..., Connection], clock: object
+) -> None:
+    server = serve(lambda asked: Answer(201, b"", {"Location": location}))
+    store = HatracStore(connect(server.url), clock=clock)  # type: ignore[arg-type]
+    assert put(store, name="/hatrac/lab/a%20b").version == "V1"
+
+
+@pytest.mark.parametrize("location", ["", "/hatrac/lab/other:V1", "/hatrac/lab/x", "/hatrac/lab/x:"])
+def test_an_answer_without_the_version_is_a_bad_reply(
+    location: str, serve: Callable[..., LoopbackServer], connect: Callable[..., Connection], clock: object
+) -> None:
+    server = serve(lambda asked: Answer(201, b"stored", {"Location": location}))
+    store = HatracStore(connect(server.url), clock=clock)  # type: ignore[arg-type]
+    with pytest.raises(BadReply) as caught:
+        put(store, name="/hatrac/lab/x")
+    assert caught.value.in_doubt
 
 
 def test_a_namespace_is_no_object(store: HatracStore) -> None:
