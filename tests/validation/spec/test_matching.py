@@ -155,7 +155,7 @@ def test_a_runaway_expression_is_an_issue_of_the_file() -> None:
     assert [issue.code for issue in result.issues] == ["path.pattern_timeout"]
 
 
-def test_a_hundred_thousand_paths_take_seconds() -> None:
+def test_matching_stays_far_below_a_millisecond_per_path() -> None:
     matcher = Matcher(load(find("em-session")), "/lab")
     paths = [f"P/S-{i % 50}/2026-03-05_kim_SEM/area{i % 7}_{i % 1000:03d}.tif" for i in range(10_000)]
     before = time.process_time()
