@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from uploader.embedded.announce import announcing
 from uploader.embedded.authn import Identities, preauth_resource, session_resource
 from uploader.embedded.gate import gate
 from uploader.embedded.hatrac.app import hatrac_app
@@ -24,6 +25,7 @@ def embedded_app(
     links: PageLinks,
     ermrest: Sequence[BaseRoute],
     port: int,
+    server_id: str,
 ) -> ASGIApp:
     """The whole server as one ASGI application."""
     routes: list[BaseRoute] = [
@@ -35,10 +37,11 @@ def embedded_app(
     ]
     rest = Starlette(routes=routes)
     rest.state.identities = identities
-    return gate(
+    app = gate(
         hatrac=hatrac_app(store, rights),
         rest=rest,
         identities=identities,
         port=port,
         public_read=rights.public_read,
     )
+    return announcing(app, server_id)

@@ -203,6 +203,7 @@ def _prepared(data_dir: Path, settings: Settings) -> Iterator[_Running]:
             links=PageLinks(endpoint, identities, owner),
             ermrest=routes(catalog),
             port=port,
+            server_id=endpoint.server_id,
         )
         try:
             yield _Running(data_dir, endpoint, listening, _uvicorn(app))
