@@ -70,7 +70,12 @@ def check_folder(root: Path, spec: Spec | None, depth: Depth, now: datetime) -> 
         name = path.rpartition("/")[2]
         if name == SIDECAR_NAME:
             continue
-        stat = (root / path).stat()
+        try:
+            stat = (root / path).stat()
+        except OSError as error:  # it went away, or its folder may be listed and not entered
+            words = error.strerror or str(error)
+            found.issues.append(issue("source.unreadable", words, path=path, origin="folder"))
+            continue
         match = NoMatch() if matcher is None else matcher.match(path)
         header = None if depth is Depth.NAMES else read_header(root / path)
         rule = against.rule(match.rule) if isinstance(match, Match) else None
@@ -96,7 +101,9 @@ def _files(root: Path, issues: list[Issue]) -> Iterator[tuple[str, str]]:
     def unreadable(error: OSError) -> None:
         where = Path(error.filename or root)
         shown = where.relative_to(root).as_posix() if where.is_relative_to(root) else str(where)
-        issues.append(issue("source.folder_unreadable", error.strerror or str(error), path=shown))
+        issues.append(
+            issue("source.folder_unreadable", error.strerror or str(error), path=shown, origin="folder")
+        )
 
     for here, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not _is_junk(name))
