@@ -151,7 +151,7 @@ class RudeHatrac:
         if not found.declared_bytes and asked.method == "HEAD":
             return Answer(200, b"", headers, names_length=False)
         headers["Content-Length"] = str(found.declared_bytes)
-        missing = len(found.body) < found.declared_bytes
+        missing = asked.method == "GET" and len(found.body) < found.declared_bytes
         return Answer(200, found.body, headers, body_sent_bytes=len(found.body) if missing else None)
 
     def _sub_resource(self, asked: Asked, name: str, rest: str) -> Answer:

@@ -6,13 +6,14 @@ import json
 import os
 import platform
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -36,6 +37,7 @@ SERVER_ID_HEADER = "Nanoferry-Server-Id"
 # Python's sendall() counts its time-out over the whole buffer: in slices, a slow line may take as long as it
 # needs as long as it moves.
 _SLICE_BYTES = 128 * 1024
+_T = TypeVar("_T")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -125,15 +127,12 @@ class Connection:
         twice: it is repeated once, at once, when a pooled connection proves to have been closed by the server.
         """
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        try:
-            reply = self._send(method, path, query, headers, body, timeout_s)
-        except (RequestException, HTTPError, OSError) as error:
-            if not (repeatable and is_stale_connection(error)):
-                raise self._failure(error, method, path, timeout_s) from error
-            try:
-                reply = self._send(method, path, query, headers, body, timeout_s)
-            except (RequestException, HTTPError, OSError) as again:
-                raise self._failure(again, method, path, timeout_s) from again
+
+        def exchange() -> Reply:
+            with closing(self._open(method, path, query, headers, body, timeout_s)) as response:
+                return Reply(response.status_code, response.headers, response.content or b"", path)
+
+        reply = self._tried(exchange, method, path, timeout_s, repeatable=repeatable)
         if reply.status not in accepted:
             raise refusal(method, path, reply.status, reply.headers, reply.body)
         return reply
@@ -152,29 +151,32 @@ class Connection:
 
     def stream(self, path: str, *, block_bytes: int = 1 << 20) -> Iterator[bytes]:
         """The body at a path in blocks; raises BadReply when it ends before its announced length."""
-        try:
-            with closing(self._open("GET", path, "", _NO_HEADERS, None, self._read_timeout_s)) as response:
+        timeout_s = self._read_timeout_s
+        open_body = partial(self._open, "GET", path, "", _NO_HEADERS, None, timeout_s)
+        with closing(self._tried(open_body, "GET", path, timeout_s, repeatable=True)) as response:
+            try:
                 if response.status_code != 200:
                     raise refusal("GET", path, response.status_code, response.headers, response.content)
                 yield from response.iter_content(block_bytes)
-        except (RequestException, HTTPError, OSError) as error:
-            raise self._failure(error, "GET", path, self._read_timeout_s) from error
+            except (RequestException, HTTPError, OSError) as error:
+                raise self._failure(error, "GET", path, timeout_s) from error
 
     def close(self) -> None:
         """Close the idle connections."""
         self._adapter.close()
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        body: bytes | memoryview | None,
-        timeout_s: float,
-    ) -> Reply:
-        with closing(self._open(method, path, query, headers, body, timeout_s)) as response:
-            return Reply(response.status_code, response.headers, response.content or b"", path)
+    def _tried(
+        self, call: Callable[[], _T], method: str, path: str, timeout_s: float, *, repeatable: bool
+    ) -> _T:
+        try:
+            return call()
+        except (RequestException, HTTPError, OSError) as error:
+            if not (repeatable and is_stale_connection(error)):
+                raise self._failure(error, method, path, timeout_s) from error
+        try:
+            return call()
+        except (RequestException, HTTPError, OSError) as error:
+            raise self._failure(error, method, path, timeout_s) from error
 
     def _open(
         self,

@@ -146,6 +146,12 @@ def test_a_repeatable_request_is_repeated_once_at_once(serve: Serve, connect: Co
     assert caught.value.in_doubt
 
 
+def test_a_download_survives_a_closed_idle_connection(serve: Serve, connect: Connect) -> None:
+    server = serve(lambda asked: Answer(200, b"0123456789", closes=True))
+    connection = connect(server.url)
+    assert [b"".join(connection.stream("/x")) for _ in range(3)] == [b"0123456789"] * 3
+
+
 def test_another_request_is_sent_once(serve: Serve, connect: Connect) -> None:
     server = serve(lambda asked: Answer(silent=True))
     with pytest.raises(Unreachable, match="is not known"):
