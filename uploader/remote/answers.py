@@ -59,7 +59,8 @@ class _Answer:
 
     @property
     def said(self) -> str:
-        return f"It says: {self.words}" if self.words else ""
+        # Ends as a sentence, for the remedy follows it.
+        return f"It says: {self.words.rstrip('.')}." if self.words else ""
 
 
 def refusal(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> RemoteError:
