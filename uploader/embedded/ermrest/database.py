@@ -18,6 +18,7 @@ from uploader.embedded.identity import Client
 
 _FORMAT = 1
 _FIRST_RID = 16
+_HIGHEST_ID = 1 << 60
 _META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 
 
@@ -78,6 +79,13 @@ class Writing:
         """A record id that was never given before."""
         self.last_id += 1
         return rids.encode(self.last_id)
+
+    def skip_rid(self, rid: str) -> None:
+        """Gives out no id up to this one any more, if it is of our form."""
+        with suppress(ValueError):
+            number = rids.decode(rid)
+            if number < _HIGHEST_ID:
+                self.last_id = max(self.last_id, number)
 
     def next_number(self) -> int:
         """A number that was never given before, for identifiers in SQLite."""

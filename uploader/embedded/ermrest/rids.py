@@ -23,3 +23,11 @@ def encode(number: int) -> str:
     first = len(text) % GROUP_SIZE
     groups = [text[start : start + GROUP_SIZE] for start in range(first, len(text), GROUP_SIZE)]
     return "-".join([text[:first], *groups] if first else groups)
+
+
+def decode(text: str) -> int:
+    """The number that `encode` would write like this, rounded down; raises ValueError."""
+    number = 0
+    for symbol in text.replace("-", ""):
+        number = number * len(SYMBOLS) + SYMBOLS.index(symbol)
+    return number >> 1

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from uploader.embedded.ermrest import acl, syntax
 from uploader.embedded.ermrest.bodies import Rows, media_of, read_rows
+from uploader.embedded.ermrest.clients import remember
 from uploader.embedded.ermrest.database import CatalogDatabase, Writing
 from uploader.embedded.ermrest.deleting import delete
 from uploader.embedded.ermrest.errors import Refusal, conflict, malformed, not_found
@@ -176,6 +177,7 @@ def _written(call: RowsCall, change: Callable[[Writing, Table], Written]) -> Ans
     with call.database.write(call.request.client) as writing:
         table = _single_table(writing.model, call.resource)
         refuse_stale(call.request.headers, call.headers(writing.previous)["ETag"])
+        remember(writing)
         written = change(writing, table)
     headers = call.headers(writing.changed)
     body = b"".join(pieces(call.media, written.fields, written.rows))
