@@ -28,8 +28,8 @@ export async function datasetView(rid, agent) {
     el("nav", { class: "trail", "aria-label": "Where you are" }, el("a", { href: "#/", "data-back": "" }, "Datasets")),
     el("h1", {}, dataset.Title || dataset.Name),
     dataset.Description ? el("p", { class: "description" }, dataset.Description) : null,
-    el("div", { class: "columns" },
-      el("section", { class: "panel", "aria-labelledby": "about-title" }, el("h2", { id: "about-title" }, "About"), factList(facts), documentOf(dataset.Metadata)), tags),
+    el("div", { class: "columns about" },
+      el("section", { class: "panel", "aria-labelledby": "about-title" }, el("h2", { id: "about-title" }, "About"), factList(facts, "facts compact"), documentOf(dataset.Metadata)), tags),
     el("div", { class: "heading" }, el("h2", {}, "Files"), el("p", { class: "quiet" }, counted(total.n, "file"))), list, more);
 }
 
@@ -40,8 +40,8 @@ export function fileCard(file) {
 }
 
 /** A list of labelled facts: [label, text, hint?]. */
-export function factList(facts) {
-  return el("dl", { class: "facts" }, facts.map(([label, text, hint]) => el("div", { title: hint ?? null }, el("dt", {}, label), el("dd", {}, text))));
+export function factList(facts, className = "facts") {
+  return el("dl", { class: className }, facts.map(([label, text, hint]) => el("div", { title: hint ?? null }, el("dt", {}, label), el("dd", {}, text))));
 }
 
 /** The whole metadata document, folded. */

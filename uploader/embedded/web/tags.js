@@ -58,12 +58,13 @@ export async function tagPanel(column, rid, agent) {
       el("span", { class: "mark", "aria-label": tag.Status, role: "img" }, MARK[tag.Status] ?? "·"),
       el("span", { class: "term" }, tag.Term), score,
       el("span", { class: "actions" },
-        tag.Status !== "accepted" && action("Accept", "✓", () => setStatus(tag, "accepted"), `${tag.Term} accepted.`),
-        tag.Status !== "rejected" && action("Reject", "✕", () => setStatus(tag, "rejected"), `${tag.Term} rejected.`),
+        tag.Status !== "accepted" && action("Accept", "Accept", () => setStatus(tag, "accepted"), `${tag.Term} accepted.`),
+        tag.Status !== "rejected" && action("Reject", "Reject", () => setStatus(tag, "rejected"), `${tag.Term} rejected.`),
         action("Remove", "Remove", () => takeAway(tag), `${tag.Term} removed.`)));
   };
 
-  const draw = () => list.replaceChildren(...tags.map(drawn));
+  const none = () => el("li", { class: "quiet" }, "No tags yet.");
+  const draw = () => list.replaceChildren(...(tags.length ? tags.map(drawn) : [none()]));
   draw();
   rows("/entity/nanoscience:Image_Category@sort(Name)").then(
     (found) => terms.replaceChildren(...found.map((term) => el("option", { value: term.Name }))),
