@@ -45,7 +45,23 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         return (session.folder / next(path for path in session.pictures if visit in path)).read_bytes()
 
     ramp = np.arange(40 * 50, dtype=np.uint16).reshape(40, 50)
+
+    def tagged(code: int, value: bytes) -> bytes:
+        tag = (code, 7, len(value), value, True)
+        return written(lambda target: tifffile.imwrite(target, ramp, metadata=None, extratags=[tag]))
+
+    text = b"HV=20000.0\nDate=2024-03-07\nTime=09:41:05\n"
+    tescan = (
+        (4).to_bytes(4, "little")
+        + b"\xff\xd8\xff\xd9"
+        + (len(text) + 2).to_bytes(4, "little")
+        + b"\2\0"
+        + text
+    )
+    fibics = b"<Fibics><Image><Detector>InLens</Detector></Image></Fibics>"
     return {
+        "tiff-tescan": tagged(50431, tescan),
+        "tiff-fibics": tagged(51023, fibics),
         "tiff-fei": demo("rossi_SEM/area1_001"),
         "tiff-zeiss": demo("kim_SEM/area1_001"),
         "tiff-ome": demo("weber_TEM/area1_001"),

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.samples
 
 FAMILIES = ("sem_tiff/", "tem_tiff/", "misc_tiff/", "insitu/renishaw_wire.jpg")
 SUFFIXES = (".tif", ".jpg", ".png")
-OWN_READERS = {"tiff-fei", "tiff-zeiss", "tiff-ome", "tiff-imagej"}
+OWN_READERS = {"tiff-fibics", "tiff-tescan", "tiff-fei", "tiff-zeiss", "tiff-ome", "tiff-imagej"}
 ALWAYS = {"shape", "bits_per_sample", "compression", "n_pages"}
 """What every picture says of itself, also where the vendor has no reader yet."""
 RELATIVE = 0.002

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +143,47 @@ def test_a_length_without_a_unit_is_not_given_one(write_tiff: WriteTiff) -> None
     header = read_header(write_tiff(description=OME.format(unit="", date="").encode()))
     assert header.value("stage_x_mm") is None
     assert header.value("stage_y_mm") == 2.5
+
+
+def tescan_tag(*texts: bytes) -> bytes:
+    blocks = (struct.pack("<IH", len(text) + 2, number) + text for number, text in enumerate(texts, 2))
+    return struct.pack("<I", 3) + b"jpg" + b"".join(blocks)
+
+
+def test_tescan_blocks_are_si_with_angles_in_degrees(write_tiff: WriteTiff) -> None:
+    main = b"Date=2024-03-07\nTime=09:41:05\nPixelSizeX=2e-9\nPixelSizeY=2e-9\n"
+    sem = b"HV=20000.0\nWD=0.006213402\nStageTilt=30.0\nDetector=BSE\n"
+    path = write_tiff(tags=[(50431, tescan_tag(main, sem))], datetime="2024:03:07 14:41:05")
+    header = read_header(path)
+    assert header.format == "tiff-tescan"
+    assert header.value("accelerating_voltage_kV") == 20.0
+    assert header.value("working_distance_mm") == 6.213402
+    assert header.value("stage_tilt_alpha_deg") == 30.0
+    assert header.value("acquired") == "2024-03-07T09:41:05"
+    assert [issue.location.field for issue in header.issues] == ["acquired"], "five hours apart are told"
+
+
+def test_tescan_lengths_that_lie_end_the_blocks(write_tiff: WriteTiff) -> None:
+    whole = tescan_tag(b"HV=20000.0\n", b"WD=0.005\n")
+    header = read_header(write_tiff(tags=[(50431, whole[:-12] + b"\xff\xff\xff\xff")]))
+    assert header.value("accelerating_voltage_kV") == 20.0
+    assert header.value("working_distance_mm") is None
+
+
+def test_fibics_units_stand_in_attributes(write_tiff: WriteTiff) -> None:
+    document = (
+        '<?xml version="1.0" encoding="iso-8859-1"?><Fibics><Application>'
+        "<Date>2017-04-20T11:52:36.078+02:00</Date></Application>"
+        "<Image><Aperture>[1] 30 µm [HC] (5.0 kV)</Aperture></Image>"
+        '<Scan><FOV_X units="um">64</FOV_X><FOV_Y units="um">48</FOV_Y><Dwell>7</Dwell></Scan></Fibics>'
+    )
+    header = read_header(write_tiff(tags=[(51023, document)]))
+    assert header.format == "tiff-fibics"
+    assert header.value("accelerating_voltage_kV") == 5.0
+    assert header.value("aperture_um") == 30.0
+    assert header.value("pixel_size_m") == pytest.approx((1e-6, 1e-6))
+    assert header.value("utc_offset") == "+02:00"
+    assert header.value("dwell_time_s") is None, "a number without its unit is not given one"
 
 
 def test_print_resolution_is_not_a_pixel_size(write_tiff: WriteTiff) -> None:
