@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -52,6 +52,7 @@ def test_a_clean_report_is_one_line() -> None:
     assert text_reporter.render(Report(files_checked=1), width=80) == "1 file checked: nothing to report"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200))
 def test_lines_keep_to_the_width(width: int) -> None:
     for line in text_reporter.render(REPORT, width=width).splitlines()[1:]:
@@ -118,6 +119,7 @@ ISSUES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ISSUES, max_size=5), st.integers(0, 10**9), st.text(max_size=10))
 def test_json_keeps_to_its_schema_and_is_read_back_the_same(issues: list, files: int, subject: str) -> None:
     report = Report(tuple(issues), files, ("catalog",), subject, {"server": "none"})

@@ -193,7 +193,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(list(SCHEMA["properties"])), JSON))
 def test_any_json_gets_an_answer_and_never_an_exception(document: dict[str, Any]) -> None:
     reached = reached_level(document)

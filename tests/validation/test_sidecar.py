@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from validation.sidecar import Typed, merge, pointer, read
@@ -154,6 +154,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(WORDS, VALUES, max_size=5))
 def test_yaml_that_a_program_wrote_is_read_back(document: dict[str, Any]) -> None:
     class Plain(yaml.SafeDumper):
@@ -166,6 +167,7 @@ def test_yaml_that_a_program_wrote_is_read_back(document: dict[str, Any]) -> Non
     assert all((key,) in lines for key in document)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "ignore")))
 def test_any_bytes_are_a_mapping_or_a_fault(data: bytes) -> None:
     try:
@@ -175,6 +177,7 @@ def test_any_bytes_are_a_mapping_or_a_fault(data: bytes) -> None:
     assert isinstance(values, dict)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["project", "sample", "notes", "settings"]), VALUES), max_size=4)
 )
