@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 
 from validation.codes import issue
 from validation.model import Issue
+from validation.sidecar import SIDECAR_NAME
 from validation.spec.diagnosis import Diagnosis
-from validation.spec.model import Match, NoMatch, Rule, Spec
+from validation.spec.model import Match, NoMatch, Rule, Spec, SpecForm
 from validation.spec.near import NearMiss
 from validation.spec.patterns import DerivaPattern, RegexPattern, TemplatePattern
 from validation.spec.takers import (
@@ -22,34 +23,31 @@ from validation.spec.takers import (
     TemplateTaker,
 )
 
-SIDECAR = "nanoferry.yaml"
-"""Typed metadata, read from every level of the folder and never matched."""
-
 
 def is_sidecar(path: str) -> bool:
     """Whether the file is typed metadata rather than data."""
-    return path.rpartition("/")[2] == SIDECAR
+    return path.rpartition("/")[2] == SIDECAR_NAME
 
 
 class Matcher:
     """Matches paths below one dropped folder against one spec; safe to share between threads."""
 
     def __init__(self, spec: Spec, root: PurePosixPath | str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._spec = spec
-        self._root = PurePosixPath(root)
+        # DERIVA's client knows no sidecars: there the file is one like any other.
+        self._has_sidecars = spec.form is SpecForm.NANOFERRY
         fallbacks = [rule for rule in spec.rules if _is_fallback(rule)]
         firsts = [rule for rule in spec.rules if not _is_fallback(rule)]
         self._firsts = tuple(_taker(rule, timeout_s) for rule in firsts)
         self._fallbacks = tuple(_taker(rule, timeout_s) for rule in fallbacks)
         self._nfc = any(getattr(rule.pattern, "nfc", False) for rule in spec.rules)
         self._diagnosis = Diagnosis(spec, self._takes)
-        prefix = self._normal(self._root.as_posix().rstrip("/") + "/")
+        prefix = self._normal(PurePosixPath(root).as_posix().rstrip("/") + "/")
         self._prefix = prefix
         self._above = prefix.rstrip("/").rfind("/") + 1
 
     def match(self, path: str) -> Match | NoMatch:
         """The first rule that takes the file (path relative to the root), or why none does."""
-        if is_sidecar(path):
+        if self._has_sidecars and is_sidecar(path):
             return NoMatch(expected="typed metadata is read, not sent")
         subject = self.subject(path)
         found, also, issues = self._first(self._firsts, subject)

@@ -71,6 +71,12 @@ class SegmentNear:
 
     def failure(self, text: str) -> tuple[float, str, str]:
         """(share of the parts that fit, the text they took, what was expected behind it)."""
+        try:
+            return self._failure(text)
+        except TimeoutError:
+            return 0.0, "", _wanted(self._parts)
+
+    def _failure(self, text: str) -> tuple[float, str, str]:
         for count in range(len(self._parts), -1, -1):
             found = self._beginnings[count].match(text, timeout=TIMEOUT_S)
             if found is None:

@@ -26,6 +26,11 @@ FILE_NAMES = frozenset(
     }
 )
 """Names known before a file is read."""
+_FIXED_NAMES = frozenset(
+    name
+    for name in FILE_NAMES
+    if name.startswith("_") or name in {"file_name", "file_size", "base_name", "base_path", "target_table"}
+)
 OBJECT_NAMES = frozenset({"URI", "URL", "url", "object_name", "preview_url", "content-disposition"})
 """Names known once the object is stored."""
 SIBLING = "file:"
@@ -156,9 +161,10 @@ def file_values(
     }
     for part in ("display_name", "full_name", "email"):
         values[f"_identity_{part}"] = (identity or {}).get(part)
-    # What the path says wins over what we derive: `(?P<file_ext>…)` is the author's own.
-    values |= match.captures
-    values |= match.values
+    # What the path says wins over what we derive, but a file's name stays the file's name: so does DERIVA's client.
+    values |= {name: value for name, value in match.values.items() if name not in _FIXED_NAMES}
+    if match.values.get("base_path"):
+        values["base_path"] = match.values["base_path"]
     values["base_name"] = name.removesuffix(str(values.get("file_ext") or ""))
     table = table_name(rule, values)
     if table is not None:

@@ -158,6 +158,7 @@ def check_names(
     for place, entry, rule in _placed(rules, document):
         scope = _Scope(faults, rule)
         any_path |= scope.path
+        scope.check_fields(place, entry)
         scope.check_dataset(place, entry)
         for name, template in entry.get("values", {}).items():
             scope.check((*place, "values", name), template, scope.early | DIGEST_NAMES | header_names())
@@ -238,6 +239,18 @@ class _Scope:
                 place,
                 f"@{marker} names no record",
                 remedy=did_you_mean(marker, sorted(_SPECIALS | parents)),
+            )
+
+    def check_fields(self, place: Place, entry: Mapping[str, Any]) -> None:
+        """A field may not take a name that means something else already."""
+        for name in sorted(
+            self.path & (FILE_NAMES - {"file_ext", "schema", "table"} | DIGEST_NAMES | OBJECT_NAMES)
+        ):
+            self.faults.add(
+                "spec.invalid",
+                (*place, "path" if "path" in entry else "regex"),
+                f"the field {name} has the name of a value that every file has",
+                remedy="Give the field another name.",
             )
 
     def check_dataset(self, place: Place, entry: Mapping[str, Any]) -> None:

@@ -32,12 +32,14 @@ def vocabulary(terms: Any) -> Vocabulary:
     written: dict[str, str] = {}
     details: dict[str, Mapping[str, Any]] = {}
     if isinstance(terms, Mapping):
-        terms = [{"code": code, "aliases": aliases or []} for code, aliases in terms.items()]
+        terms = [{"code": code, "aliases": aliases} for code, aliases in terms.items()]
     for entry in terms:
-        known = entry if isinstance(entry, Mapping) else {"code": entry}
+        known = entry if isinstance(entry, Mapping) and "code" in entry else {"code": entry}
         code = _spelling(known)
         written[code] = code
-        for alias in known.get("aliases", ()):
+        aliases = known.get("aliases")
+        # A spec whose form is at fault is still read for its other faults.
+        for alias in aliases if isinstance(aliases, list) else ():
             written.setdefault(str(alias), code)
         more = {
             name: value

@@ -102,7 +102,7 @@ def _pattern(
         return None
     anchor = entry.get("anchor", document.get("anchor", "root"))
     reading = Reading(
-        anchor=Anchor(anchor) if anchor in set(Anchor) else Anchor.ROOT,
+        anchor=Anchor(anchor) if isinstance(anchor, str) and anchor in set(Anchor) else Anchor.ROOT,
         ignore_case=document.get("case") == "ignore",
         nfc=document.get("unicode", "nfc") == "nfc",
         fallback=entry.get("fallback") is True,
