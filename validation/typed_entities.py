@@ -55,7 +55,7 @@ def samples(typed: Typed) -> list[dict[str, Any]]:
     """The samples that were typed; `sample` comes before those of `samples`."""
     single = typed.get("sample")
     found = [dict(single)] if single else []
-    known = {entry.get("name") for entry in found}
+    known = [entry.get("name") for entry in found]
     return found + [dict(entry) for entry in typed.get("samples") or () if entry.get("name") not in known]
 
 

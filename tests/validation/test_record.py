@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from validation.check import HeaderSummary, Member
+from validation.check import DatasetFiles, Depth, HeaderSummary, Member, check_dataset
 from validation.instruments.model import Header
 from validation.record import Record, dataset_record, file_record
 from validation.sidecar import Typed, merge
+from validation.sidecar_keys import KEYS
 from validation.spec.model import Match, Spec
 from validation.subjects import MOST_DISTINCT_VALUES
 
@@ -191,3 +194,46 @@ def test_the_record_of_a_file_without_header_says_what_the_path_says() -> None:
     assert file_record(match=Match("r", {"a": "1"}), header=None, typed=Typed()) == {
         "schemaVersion": "1.0", "rule": "r", "pathValues": {"a": "1"},
     }  # fmt: skip
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "name",
+                    "orcid",
+                    "role",
+                    "roles",
+                    "affiliation",
+                    "identifier",
+                    "version",
+                    "magnification",
+                    "detector",
+                ]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(sorted(KEYS)), ODD, max_size=6))
+def test_whatever_people_type_makes_a_document_and_crashes_no_check(
+    make_spec: Callable[..., Spec], make_header: Callable[..., Header], values: dict[str, Any]
+) -> None:
+    summary = HeaderSummary()
+    summary.add(make_header(magnification=10.0, detector="SE2"))
+    summary.add(make_header(magnification=20.0, detector="SE2"))
+    files = DatasetFiles(
+        "ds", "", [Member("a", "frames", captures={"slice": 1})], merge([("f", values)]), summary
+    )
+    found = check_dataset(files, make_spec(level="nffa-core"), Depth.HEADERS)
+    assert "check.crashed" not in {one.code for one in found}
+    match = Match("frames", {})
+    json.dumps(file_record(match=match, header=None, typed=files.typed))

@@ -181,6 +181,17 @@ def test_a_document_with_very_many_faults_gives_a_bounded_answer() -> None:
     assert 1 < len(check_document(document, "capture")) <= 200
 
 
+@pytest.mark.parametrize("odd", [None, 3, True, [], {}, [[]], [{}], [None], "x"])
+@pytest.mark.parametrize(
+    "place",
+    [("id",), ("parents",), ("sampleIds",), ("techniques",), ("affiliations",), ("orcid",), ("startTime",)],
+)
+def test_the_rules_after_the_schema_take_any_shape(place: tuple[str], odd: Any) -> None:
+    entity = {"id": "a", place[0]: odd}
+    kinds = ("persons", "samples", "instruments", "measurements", "steps", "files")
+    check_document({kind: [entity, odd] for kind in kinds} | {"context": odd}, "nffa-core")
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (

@@ -43,7 +43,11 @@ def ids_are_unique(document: Mapping[str, Any]) -> Iterator[Issue]:
 def references_resolve(document: Mapping[str, Any]) -> Iterator[Issue]:
     """A finding for each reference to an entity that the document does not hold."""
     known = {
-        kind: {item.get("id") for item in _listed(document, kind) if isinstance(item, Mapping)}
+        kind: {
+            item["id"]
+            for item in _listed(document, kind)
+            if isinstance(item, Mapping) and isinstance(item.get("id"), str)
+        }
         for kind in ENTITIES
     }
     for kind, links in REFERENCES.items():
@@ -64,7 +68,7 @@ def derivation_has_no_cycle(document: Mapping[str, Any]) -> Iterator[Issue]:
     """A finding when a sample or a file is, through others, derived from itself."""
     for kind, key, link in (("samples", "id", "parents"), ("files", "path", "derivedFrom")):
         parents = {
-            item[key]: [part for part in item.get(link) or () if isinstance(part, str)]
+            item[key]: [part for part in _listed(item, link) if isinstance(part, str)]
             for item in _listed(document, kind)
             if isinstance(item, Mapping) and isinstance(item.get(key), str)
         }
