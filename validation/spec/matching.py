@@ -80,7 +80,8 @@ class Matcher:
     def subject(self, path: str) -> Subject:
         """The path in the form the rules look at."""
         plain = self._normal(path)
-        return Subject(path, plain, self._prefix + plain, len(self._prefix), self._above)
+        name = plain.rpartition("/")[2]
+        return Subject(path, plain, self._prefix + plain, name, len(self._prefix), self._above)
 
     def near(self, path: str) -> tuple[NearMiss, ...]:
         """How far each rule gets on the path, the nearest first; proposals are not yet tried."""

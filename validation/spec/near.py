@@ -77,24 +77,27 @@ class SegmentNear:
             return 0.0, "", _wanted(self._parts)
 
     def _failure(self, text: str) -> tuple[float, str, str]:
-        for count in range(len(self._parts), -1, -1):
-            found = self._beginnings[count].match(text, timeout=TIMEOUT_S)
+        count, taken = 0, ""
+        last: Part | None = None
+        # A beginning fits only if every shorter one does: the first that does not ends the search.
+        for beginning in self._beginnings[1:]:
+            found = beginning.match(text, timeout=TIMEOUT_S)
             if found is None:
-                continue
-            if count == len(self._parts):
-                whole = self._strict.match(text, timeout=TIMEOUT_S)
-                taken = whole.group() if whole else text
-                return 0.9, taken, "the end of the name"
-            # A free text at the end took one character only: what counts is what stands before it.
-            last = self._parts[count - 1] if count else None
-            taken = found.group()
-            before = [repr(taken)] if taken else []
-            if isinstance(last, Field) and last.type.open_ended:
-                taken = text[: found.start(last.name)]
-                before = ([repr(taken)] if taken else []) + [last.name]
-            behind = f" after {' and '.join(before)}" if before else ""
-            return count / (len(self._parts) + 1), taken, f"{_wanted(self._parts[count:])}{behind}"
-        return 0.0, "", _wanted(self._parts)
+                break
+            last = self._parts[count]
+            count += 1
+            # A free text at the end takes one character only: what counts is what stands before it.
+            open_ended = isinstance(last, Field) and last.type.open_ended
+            taken = (
+                text[: found.start(last.name)] if open_ended and isinstance(last, Field) else found.group()
+            )
+        if count == len(self._parts):
+            return 0.9, taken, "the end of the name"
+        before = [repr(taken)] if taken else []
+        if isinstance(last, Field) and last.type.open_ended:
+            before.append(last.name)
+        behind = f" after {' and '.join(before)}" if before else ""
+        return count / (len(self._parts) + 1), taken, f"{_wanted(self._parts[count:])}{behind}"
 
     def renamed(self, text: str) -> str | None:
         """The name this segment would take in place of the text; None: it cannot be guessed."""

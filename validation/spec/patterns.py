@@ -142,7 +142,13 @@ def marker(group: Group, branch: int) -> str:
     return f"_g{group.number}_{branch}"
 
 
+def prefix_of(template: PathTemplate) -> str:
+    """The literal beginning of every file name the template takes, empty when it has none."""
+    parts = template.segments[-1].parts
+    return parts[0].text if parts and isinstance(parts[0], Literal) else ""
+
+
 def suffix_of(template: PathTemplate) -> str:
-    """The literal end of every path the template takes, empty when it has none: a cheap first test."""
+    """The literal end of every file name the template takes, empty when it has none."""
     parts = template.segments[-1].parts
     return parts[-1].text if parts and isinstance(parts[-1], Literal) else ""

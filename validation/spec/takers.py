@@ -19,6 +19,7 @@ from validation.spec.patterns import (
     Expression,
     RegexPattern,
     TemplatePattern,
+    prefix_of,
     suffix_of,
 )
 from validation.spec.template import PathTemplate, Segment
@@ -43,6 +44,8 @@ class Subject:
     """Relative, in the spec's Unicode form."""
     full: str
     """Absolute."""
+    name: str
+    """The file's name, in the spec's Unicode form."""
     root_chars: int
     """Length of the root with its slash: where `plain` begins in `full`."""
     above_chars: int
@@ -85,12 +88,16 @@ class _Candidate:
     expression: regex.Pattern[str]
     anchor: Anchor
     depth: int | None
+    prefix: str
+    """What the file's name must begin with: a cheap first test, as is `suffix`."""
     suffix: str
     timeout_s: float
 
     def run(self, subject: Subject) -> tuple[regex.Match[str], int] | None:
         """The match and where the text it ran on begins in `subject.full`."""
-        if self.suffix and not subject.plain.endswith(self.suffix):
+        if self.prefix and not subject.name.startswith(self.prefix):
+            return None
+        if self.suffix and not subject.name.endswith(self.suffix):
             return None
         try:
             return self._run(subject)
@@ -128,6 +135,7 @@ def _candidate(pattern: TemplatePattern, segments: tuple[Segment, ...], timeout_
         regex.compile(body, flags),
         pattern.anchor,
         template.depth,
+        "" if pattern.ignore_case else prefix_of(template),
         "" if pattern.ignore_case else suffix_of(template),
         timeout_s,
     )
@@ -253,7 +261,7 @@ class RegexTaker:
         if pattern.anchor is Anchor.ANYWHERE:
             body = rf"(?:^|(?<=/)){body}\Z"
         flags = regex.IGNORECASE if pattern.ignore_case else 0
-        self._candidate = _Candidate(regex.compile(body, flags), pattern.anchor, None, "", timeout_s)
+        self._candidate = _Candidate(regex.compile(body, flags), pattern.anchor, None, "", "", timeout_s)
         self._dataset = _named_in(rule, self._candidate.expression.groupindex)
 
     def take(self, subject: Subject) -> Taken | None:
