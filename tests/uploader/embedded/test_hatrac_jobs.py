@@ -80,6 +80,7 @@ def test_chunk_numbers_are_checked(call, job):
     assert call.put(f"{job}/5", b"x").text == "Uploaded chunk number 5 out of range.\n"
     assert call.put(f"{job}/abc", b"x").text == "Invalid chunk number abc.\n"
     assert call.put(f"{job}/-1", b"x").status_code == 400
+    assert call.put(f"{job}/{'9' * 5000}", b"x").status_code == 409
 
 
 def test_a_bad_repeat_never_spoils_the_good_chunk(call, job, md5):
@@ -142,6 +143,7 @@ def test_an_empty_object_needs_no_chunk(call, md5):
         ('{"chunk-length": 0, "content-length": 5}', 400, "at least 1"),
         ('{"chunk-length": "5", "content-length": 5}', 400, "integer"),
         ('{"chunk-length": 5, "content-length": 5, "content-md5": "zzz"}', 400, "base64"),
+        ('{"chunk-length": 5, "content-length": 99999999999999999999}', 400, "at most"),
         ("[]", 400, "JSON object"),
         ("{", 400, "not valid JSON"),
     ],
@@ -158,3 +160,8 @@ def test_unknown_resources(call, job):
     assert call("GET", f"{job}/0").status_code == 405
     assert call("GET", f"{NAME};acl").status_code == 501
     assert call("GET", f"{NAME};nonsense").status_code == 404
+
+
+def test_a_job_of_very_many_chunks_costs_nothing_to_refuse(call):
+    job = call.job(NAME, 1 << 49, 1)
+    assert "missing chunks 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and" in call("POST", job).text

@@ -14,6 +14,7 @@ from uploader.embedded.hatrac.names import Target
 from uploader.embedded.hatrac.refusal import Refusal
 from uploader.embedded.identity import Client
 
+LENGTH_DIGITS = 18
 TEXT = "text/plain"
 URI_LIST = "text/uri-list"
 JSON = "application/json"
@@ -50,7 +51,7 @@ class Exchange:
     def content_length(self) -> int:
         """Declared length of the body; refused with 411 when there is none."""
         value = self.headers.get("content-length", "")
-        if not value.isdecimal():
+        if not (value.isascii() and value.isdecimal()) or len(value) > LENGTH_DIGITS:
             raise Refusal(
                 411, "Length Required\n\nA request of the requested method requires a valid Content-length."
             )

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from uploader.embedded.hatrac import changes, fields, names, queries
@@ -22,6 +23,9 @@ from uploader.embedded.hatrac.store import MAX_BODY_BYTES, HatracStore
 
 JOB_DOCUMENT_BYTES = 1 << 16
 MISSING_SHOWN = 10
+NUMBER_DIGITS = 18
+LARGEST_BYTES = 1 << 50
+"""More than any disk holds, less than the index can count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +234,10 @@ def _parse(given: bytes, name: str, owner: str, job_id: str, file: str) -> Job:
         if key not in wanted:
             raise bad_request(f"Missing required field '{key}'.")
         value = wanted[key]
-        if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
-            raise bad_request(f"Field '{key}' must be an integer of at least {smallest}.")
+        if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value <= LARGEST_BYTES:
+            raise bad_request(
+                f"Field '{key}' must be an integer of at least {smallest}, at most {LARGEST_BYTES}."
+            )
         lengths.append(value)
     texts = {key: value for key, value in wanted.items() if isinstance(value, str)}
     return Job(job_id, name, owner, lengths[0], lengths[1], file, fields.checked(texts))
@@ -240,7 +246,7 @@ def _parse(given: bytes, name: str, owner: str, job_id: str, file: str) -> Job:
 def _chunk_number(number: str, job: Job) -> int:
     if not (number.isascii() and number.isdecimal()):
         raise bad_request(f"Invalid chunk number {number}.")
-    if int(number) >= job.chunk_count:
+    if len(number) > NUMBER_DIGITS or int(number) >= job.chunk_count:
         raise conflict(f"Uploaded chunk number {number} out of range.")
     return int(number)
 
@@ -249,7 +255,8 @@ def _refuse_holes(job: Job, present: set[int]) -> None:
     count = job.chunk_count - len(present)
     if not count:
         return
-    missing = [str(number) for number in range(job.chunk_count) if number not in present][:MISSING_SHOWN]
+    absent = (str(number) for number in range(job.chunk_count) if number not in present)
+    missing = list(islice(absent, MISSING_SHOWN))
     more = f" and {count - MISSING_SHOWN} more" if count > MISSING_SHOWN else ""
     raise conflict(f"Upload job {job_url(job)} is incomplete: missing chunks {', '.join(missing)}{more}.")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uploader.embedded.hatrac.records import Version
 from uploader.embedded.hatrac.refusal import Refusal
 
-_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_ONE_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
