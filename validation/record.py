@@ -8,6 +8,7 @@ from typing import Any
 
 from validation.instruments.fields import fields
 from validation.instruments.model import Header
+from validation.path_fields import settings_of_path
 from validation.quantities import IMAGE_FIELDS, document_value, settings_of_header, settings_of_summary
 from validation.sidecar import Typed, pointer
 from validation.spec.model import Match, Spec
@@ -232,6 +233,18 @@ def _put_measurement(
     families = {known.family for part in found if (known := technique(part["code"])) is not None}
     if families:
         measurement.put(source, families.pop() if len(families) == 1 else "generic", "settings", "family")
+    _put_settings(measurement, typed, captures, headers)
+
+
+def _put_settings(
+    measurement: _Draft, typed: Typed, captures: Mapping[str, Any], headers: HeaderSummary
+) -> None:
+    """The instrument's settings and the form of the pixels: header first, the path where it says nothing."""
+    for field_id, number in settings_of_path(captures).items():
+        if field_id not in headers.fields:  # the header knows better
+            measurement.put(
+                "path", document_value(fields()[field_id], number), "settings", fields()[field_id].json
+            )
     for key, value in settings_of_summary(headers).items():
         measurement.put("header", value, "settings", key)
     for field_id, value in (typed.get("settings") or {}).items():

@@ -111,6 +111,18 @@ def test_a_typed_setting_settles_what_varies(
     }
 
 
+def test_the_path_fills_in_a_setting_that_no_header_holds(
+    build: Build, make_header: Callable[..., Header]
+) -> None:
+    captures = [{"voltage_kV": 200, "mag_kx": "120"}]
+    record = build(captures=captures, headers=[make_header("tiff-plain", magnification=119000.0)])
+    assert record.document["measurements"][0]["settings"] == {
+        "acceleratingVoltage": {"value": 200.0, "unit": "kV"},
+        "magnification": {"value": 119000.0, "unit": "1"},
+    }
+    assert record.provenance["/measurements/0/settings/acceleratingVoltage"] == "path"
+
+
 def test_captures_that_differ_between_files_describe_no_dataset(build: Build) -> None:
     record = build(
         captures=[{"sample": "A", "title": "x"}, {"sample": "B", "title": "x"}, {"title": "x", "note": None}]

@@ -12,25 +12,13 @@ from typing import Any
 from validation.codes import issue
 from validation.instruments.model import Header
 from validation.model import Issue
+from validation.path_fields import PATH_FIELDS, number_in, settings_of_path
 from validation.spec.model import Match, Spec
 from validation.subjects import CheckedFile
 from validation.techniques import CORE_SETTINGS, family_of_file
 
 RELATIVE_TOLERANCE = 0.01
 """Instruments write the measured value (199.97 kV), paths and people the nominal one."""
-
-PATH_FIELDS: Mapping[str, tuple[str, float]] = {
-    "voltage_kv": ("accelerating_voltage_kV", 1.0),
-    "accelerating_voltage_kv": ("accelerating_voltage_kV", 1.0),
-    "kv": ("accelerating_voltage_kV", 1.0),
-    "magnification": ("magnification", 1.0),
-    "mag": ("magnification", 1.0),
-    "magnification_kx": ("magnification", 1000.0),
-    "mag_kx": ("magnification", 1000.0),
-    "tilt_deg": ("stage_tilt_alpha_deg", 1.0),
-    "camera_length_mm": ("camera_length_mm", 1.0),
-}
-"""Capture name (lower case) -> header field and the factor from the capture's unit to the field's."""
 
 PATH_WORDS: Mapping[str, str] = {"detector": "detector"}
 """Capture name -> header field that holds text; compared without case and punctuation."""
@@ -46,8 +34,6 @@ PATH_PHRASES: Mapping[str, tuple[str, ...]] = {
     "microscope": ("instrument_model", "manufacturer", "instrument_serial"),
 }
 """Capture name -> header fields of which one must share a word with it."""
-
-_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
 def header_findings(file: CheckedFile, _spec: Spec, _now: datetime) -> Iterator[Issue]:
@@ -97,13 +83,13 @@ def typed_against_header(file: CheckedFile, _spec: Spec, _now: datetime) -> Iter
 
 
 def expected_fields(file: CheckedFile, spec: Spec, _now: datetime) -> Iterator[Issue]:
-    """A finding naming the settings that the level asks for and neither header nor person supplies."""
+    """A finding naming the settings that the level asks for and neither header, path nor person supplies."""
     if file.header is None or file.header.format == "unknown" or spec.level != "nffa-core":
         return
     if not file.header.fields or not isinstance(file.match, Match):
         return
     wanted = CORE_SETTINGS.get(family_of_file(file.captures, file.typed, file.header), ())
-    typed = file.typed.get("settings") or {}
+    typed = {**settings_of_path(file.captures), **(file.typed.get("settings") or {})}
     missing = [
         " or ".join(any_of)
         for any_of in wanted
@@ -123,7 +109,7 @@ def _contradictions(name: str, captured: Any, header: Header) -> Iterator[tuple[
     """The header fields that contradict one capture, with what they say."""
     if name in PATH_FIELDS:
         field_id, factor = PATH_FIELDS[name]
-        said, number = header.value(field_id), _number(captured)
+        said, number = header.value(field_id), number_in(captured)
         if said is not None and number is not None and not _same(number * factor, said):
             yield field_id, said
     elif name in PATH_WORDS:
@@ -191,7 +177,7 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list | tuple) or isinstance(other, list | tuple):
         ones, others = _parts(one), _parts(other)
         return len(ones) == len(others) and all(_same(a, b) for a, b in zip(ones, others, strict=True))
-    number, said = _number(one), _number(other)
+    number, said = number_in(one), number_in(other)
     if isinstance(other, int | float) and number is not None and said is not None:
         return math.isclose(number, said, rel_tol=RELATIVE_TOLERANCE)
     return _words(str(one)) == _words(str(other))
@@ -199,16 +185,6 @@ def _same(one: Any, other: Any) -> bool:
 
 def _parts(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _number(value: Any) -> float | None:
-    """The number that a capture such as `200`, `200kV` or `1,5` holds."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    found = _NUMBER.search(value) if isinstance(value, str) else None
-    return float(found.group().replace(",", ".")) if found else None
 
 
 def _words(text: str) -> list[str]:
