@@ -76,7 +76,8 @@ def _group(group: IssueGroup) -> Iterator[str]:
     title = CODES[group.code].title if group.code in CODES else group.code
     yield f"  {group.severity.value:<7}  {group.count:,} × {title} ({group.code})"
     for issue in group.examples:
-        place = f"{issue.location.path}: " if issue.location.path else ""
+        path = issue.location.path
+        place = f"{path}: " if path and not issue.message.startswith(path) else ""
         yield f"             {place}{issue.message}"
     if group.count > len(group.examples):
         yield f"             … and {group.count - len(group.examples):,} more; the receipt lists them all"

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from uploader.cli.wording import visible
-from uploader.model.errors import SourceError, UploaderError
+from uploader.model.errors import Forbidden, NotFound, RemoteError, Retry, SourceError, UploaderError
 from validation.errors import SpecError, ValidationError
 
 if TYPE_CHECKING:
@@ -99,11 +99,26 @@ def show_fault(error: UploaderError | ValidationError) -> None:
                 lines.append(f"  {'File' if isinstance(error, SourceError) else 'At'}: {error.path}")
             if error.detail:
                 lines.append(f"  {error.detail}")
-            if error.remedy:
-                lines.append(f"  What to do: {error.remedy}")
+            if remedy := error.remedy or _remedy(error):
+                lines.append(f"  What to do: {remedy}")
         case _:
             pass
     _echo("\n".join(lines), to_stderr=True)
+
+
+def _remedy(error: UploaderError) -> str:
+    """What to do about a fault of the server that came without advice of its own."""
+    match error:
+        case NotFound():
+            return "Check --server and --catalog: the server has no such catalog or table."
+        case Forbidden():
+            return "Ask the catalog's owner for the right, or sign in as somebody who has it."
+        case RemoteError() if error.retry is Retry.LATER:
+            return "Wait a little and run the same command again; it goes on where it stopped."
+        case RemoteError():
+            return "Run the same command again; if it fails again, show this message to the server's owner."
+        case _:
+            return ""
 
 
 def show_crash() -> None:

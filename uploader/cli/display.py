@@ -19,7 +19,7 @@ PLAIN_STEPS: Final = 10
 _STAGES: Final = {
     "scan": "Looking for files",
     "headers": "Reading headers",
-    "groups": "Checking data sets",
+    "checks": "Checking data sets",
     "catalog": "Asking the catalog",
 }
 

@@ -76,7 +76,7 @@ class SurveyProgressed(Event):
 
     kind: ClassVar[str] = "survey_progressed"
     stage: str
-    """`scan`, `headers`, `groups` or `catalog`."""
+    """`scan`, `headers`, `checks` or `catalog`."""
     files_found: int
     files_done: int
     path: str = ""

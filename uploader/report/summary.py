@@ -67,7 +67,7 @@ class Summary:
     spec_version: str = ""
     dry_run: bool = False
     stage: str = ""
-    """`scan`, `headers`, `groups`, `catalog`, then `ferry`, at last `done`; empty before the start."""
+    """`scan`, `headers`, `checks`, `catalog`, then `ferry`, at last `done`; empty before the start."""
     files_found: int = 0
     files_surveyed: int = 0
     at_path: str = ""
