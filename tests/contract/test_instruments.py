@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,7 +60,13 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         + text
     )
     fibics = b"<Fibics><Image><Detector>InLens</Detector></Image></Fibics>"
+    dimension = struct.pack("<IddI", 2, 0.0, 1.0, 0) + b"\6\0\0\0Number" + b"\0\0\0\0"
+    start = struct.pack("<HHHIIIIII", 0x4949, 0x0197, 0x0210, 0x4122, 0x4152, 2, 2, 30 + len(dimension), 1)
+    element = struct.pack("<ddIddIHii", 0, 2e-9, 0, 0, 1e-9, 0, 2, 50, 40) + ramp.tobytes()
+    places = [30 + len(dimension) + 8 + number * len(element) for number in range(2)]
+    series = start + dimension + struct.pack("<II", *places) + element + element
     return {
+        "ser": series,
         "tiff-tescan": tagged(50431, tescan),
         "tiff-fibics": tagged(51023, fibics),
         "tiff-fei": demo("rossi_SEM/area1_001"),
