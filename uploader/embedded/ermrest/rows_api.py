@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
 from typing import IO
 from urllib.parse import quote
 
@@ -80,23 +80,39 @@ def _get(call: RowsCall) -> Answer:
     return Answer(200, body, media.value, {**headers, "Content-Length": str(length)})
 
 
-def _spooled(parts: Iterable[bytes]) -> tuple[Iterator[bytes], int]:
+def _spooled(parts: Iterable[bytes]) -> tuple[Iterable[bytes], int]:
     """The whole body, in memory or (a long one) in a temporary file, and its length.
 
     The reading ends before the first byte is sent: a slow client must not hold a view of the catalog.
     """
-    spool: IO[bytes] = SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY_BYTES)  # noqa: SIM115 - closed when sent
-    for part in parts:
-        spool.write(part)
-    length = spool.tell()
-    spool.seek(0)
+    kept: list[bytes] = []
+    length = 0
+    rest = iter(parts)
+    for part in rest:
+        kept.append(part)
+        length += len(part)
+        if length > _KEPT_IN_MEMORY_BYTES:
+            return _in_file(kept, rest)
+    return kept, length
 
-    def read() -> Iterator[bytes]:
-        with spool:
-            while piece := spool.read(_READ_BYTES):
-                yield piece
 
-    return read(), length
+def _in_file(kept: Iterable[bytes], rest: Iterable[bytes]) -> tuple[Iterable[bytes], int]:
+    spool = TemporaryFile()  # noqa: SIM115 - closed when sent, or when a part fails
+    try:
+        spool.writelines(kept)
+        spool.writelines(rest)
+        length = spool.tell()
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    return _sent_and_closed(spool), length
+
+
+def _sent_and_closed(spool: IO[bytes]) -> Iterator[bytes]:
+    with spool:
+        while piece := spool.read(_READ_BYTES):
+            yield piece
 
 
 def _post_entity(call: RowsCall) -> Answer:
