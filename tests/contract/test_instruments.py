@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from uploader.demo import make_session
-from validation.instruments import Format, describe, fields, formats, read_header, read_preview
+from validation.instruments import Format, describe, fields, formats, is_current, read_header, read_preview
 from validation.instruments.read import header_of
 from validation.instruments.source import open_source
 
@@ -124,7 +124,8 @@ def test_a_good_file_is_recognised_whatever_its_name(
     (tmp_path / "unnamed").write_bytes(examples[known.id])
     header = read_header(tmp_path / "unnamed")
     assert header.format == known.id
-    assert header.reader == f"{known.id}/{known.reader.VERSION}"
+    assert header.reader.startswith(f"{known.id}/{known.reader.VERSION}+")
+    assert is_current(header)
     assert header.value("shape") is not None
     assert {issue.code for issue in header.issues} == {"header.suffix_mismatch"}
     for field_id, found in header.fields.items():

@@ -4,7 +4,7 @@ from validation.instruments.describe import describe
 from validation.instruments.fields import Field, FieldType, fields
 from validation.instruments.formats import Format, formats
 from validation.instruments.model import FieldValue, Header, Preview
-from validation.instruments.read import read_header, read_preview
+from validation.instruments.read import is_current, read_header, read_preview
 
 __all__ = [
     "Field",
@@ -16,6 +16,7 @@ __all__ = [
     "describe",
     "fields",
     "formats",
+    "is_current",
     "read_header",
     "read_preview",
 ]

@@ -6,6 +6,7 @@ nothing else needs to know of it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -62,12 +63,19 @@ class Format:
     """Any TIFF."""
     table: Mapping[str, Any] = field(default_factory=dict)
     """The declaration as it stands, with the field map."""
+    digest: str = ""
+    """Short digest of the declaration: a lab may correct a field map without touching the code."""
 
     @property
     def reader(self) -> FormatReader:
         """The format's reader, imported when it is first asked for."""
         module = import_module(f"validation.instruments.readers.{self.id.replace('-', '_')}")
         return cast(FormatReader, module)
+
+    @property
+    def reader_id(self) -> str:
+        """Names the code and the field map that read a header, such as `tiff-fei/1+3f9a02c1`."""
+        return f"{self.id}/{self.reader.VERSION}+{self.digest}"
 
 
 @cache
@@ -103,6 +111,15 @@ def claimed_by_suffix(suffix: str) -> tuple[Format, ...]:
     return tuple(known for known in formats() if suffix.lower() in known.suffixes)
 
 
+def unknown_id() -> str:
+    """Stands for a reader where no format was recognised; another one as soon as any format changes."""
+    return "unknown/0+" + _digest("".join(known.digest for known in formats()))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _declared(text: str) -> Format:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     table: dict[str, Any] = yaml.load(text, Loader=loader)  # noqa: S506  # a safe loader, in C where built
@@ -120,4 +137,5 @@ def _declared(text: str) -> Format:
         tiff_description=signs.get("tiff_description", ""),
         is_tiff=signs.get("tiff", False),
         table=table,
+        digest=_digest(text),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from validation.codes import issue
-from validation.instruments.formats import Format, claimed_by_suffix, recognise
+from validation.instruments.formats import Format, claimed_by_suffix, formats, recognise, unknown_id
 from validation.instruments.model import Header, Preview
 from validation.instruments.reading import Picture, Reading
 from validation.instruments.source import Malformed, Source, open_source
@@ -25,26 +25,33 @@ def read_header(path: Path) -> Header:
         with open_source(path) as source:
             return header_of(source, path.suffix)
     except OSError as error:
-        return Header(UNKNOWN, UNKNOWN, issues=(_unreadable(error),))
+        return Header(UNKNOWN, unknown_id(), issues=(_unreadable(error),))
 
 
 def header_of(source: Source, suffix: str) -> Header:
     """The header of an open file whose name ends in `suffix`; may raise OSError."""
     if source.size_bytes == 0:
-        return Header(UNKNOWN, UNKNOWN, issues=(issue("source.empty", "the file has no bytes"),))
+        return Header(UNKNOWN, unknown_id(), issues=(issue("source.empty", "the file has no bytes"),))
     file_format = recognise(source)
     if file_format is None:
-        return Header(UNKNOWN, UNKNOWN, issues=(_unrecognised(suffix),))
+        return Header(UNKNOWN, unknown_id(), issues=(_unrecognised(suffix),))
     reader = file_format.reader
     reading, faults = _guarded(lambda: reader.header(source, file_format), file_format)
     reading = reading or Reading()
     return Header(
         format=file_format.id,
-        reader=f"{file_format.id}/{reader.VERSION}",
+        reader=file_format.reader_id,
         fields=reading.fields,
         raw=reading.raw,
         issues=(*_misnamed(file_format, suffix), *reading.issues, *faults),
     )
+
+
+def is_current(header: Header) -> bool:
+    """Whether reading the same bytes today would use the same code and field map: a cached header may be used."""
+    if header.format == UNKNOWN:
+        return header.reader == unknown_id()
+    return any(known.id == header.format and known.reader_id == header.reader for known in formats())
 
 
 def read_preview(path: Path, max_px: int = 512) -> Preview:

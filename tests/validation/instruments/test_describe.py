@@ -6,9 +6,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from validation.instruments import Header, describe, read_header
+from validation.instruments import Header, describe, is_current, read_header
 
 WriteTiff = Callable[..., Path]
 
@@ -40,6 +41,16 @@ def test_a_header_survives_json(write_tiff: WriteTiff) -> None:
         write_tiff(tags=[(34682, "[Beam]\nHV=5000\n[Scan]\nPixelWidth=1e-9\nPixelHeight=1e-9\n")])
     )
     assert Header.from_json(json.loads(json.dumps(header.to_json()))) == header
+
+
+def test_a_cached_header_of_another_reader_or_map_is_not_current(
+    tmp_path: Path, write_tiff: WriteTiff
+) -> None:
+    (tmp_path / "a.new").write_bytes(b"a format of tomorrow")
+    for header in (read_header(write_tiff()), read_header(tmp_path / "a.new")):
+        assert is_current(header)
+        assert not is_current(replace(header, reader=header.reader.replace("+", "+0")))
+        assert not is_current(replace(header, reader="unknown"))
 
 
 def test_reading_a_header_loads_no_heavy_library(write_tiff: WriteTiff) -> None:
