@@ -40,7 +40,7 @@ class Header:
     format: str
     """Format id such as `tiff-fei`, or `unknown`."""
     reader: str
-    """Reader, version and field map (`tiff-fei/1+3f9a02c1`); `is_current` tells whether a cached one may be used."""
+    """Reader, version and field map (`tiff-fei/1+3f9a02c1`); `is_current` tells if a cached one may be used."""
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
     """By field id of specs/fields.yaml."""
     raw: Mapping[str, Any] = field(default_factory=dict)
