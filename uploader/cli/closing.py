@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from uploader.cli import wording
+from uploader.cli.invocation import command_line
 from uploader.model.files import Outcome
 from uploader.report.summary import IssueGroup, Summary
 from validation.codes import CODES
@@ -86,7 +86,7 @@ def _group(group: IssueGroup) -> Iterator[str]:
 
 def _what_next(summary: Summary, roots: Sequence[Path]) -> Iterator[str]:
     finished = summary.finished
-    again = shlex.join(["nanoferry", "upload", *(part for root in roots for part in ("--dir", str(root)))])
+    again = command_line("upload", *(part for root in roots for part in ("--dir", str(root))))
     if summary.parked is not None:
         yield f"Sending stopped: {summary.parked.cause} {summary.parked.remedy}"
     if finished is not None and finished.interrupted:
@@ -99,4 +99,4 @@ def _what_next(summary: Summary, roots: Sequence[Path]) -> Iterator[str]:
         yield "Correct what was found and run the same command again: only what is missing is sent."
     if finished is not None and finished.receipt:
         yield f"Receipt: {finished.receipt}"
-        yield f"Safe to delete? {shlex.join(['nanoferry', 'verify', finished.receipt])}"
+        yield f"Safe to delete? {command_line('verify', finished.receipt)}"

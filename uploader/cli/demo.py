@@ -15,6 +15,7 @@ from uploader.bootstrap import Settings, connect, init_catalog
 from uploader.cli import wording
 from uploader.cli.console import Console
 from uploader.cli.exits import Exit, after
+from uploader.cli.invocation import command_line
 from uploader.cli.options import folder
 from uploader.cli.serve import address_lines
 from uploader.cli.upload import carry
@@ -51,6 +52,7 @@ def command(*, keep: bool, directory: Path | None) -> int:
         finally:
             if not keep:
                 stop(settings.embedded_dir)
+                console.say("\nThe catalog is stopped and everything is removed again.")
 
 
 @contextmanager
@@ -94,11 +96,11 @@ def _whole_way(console: Console, settings: Settings, session: Path, *, keep: boo
         created = init_catalog(remote)
         endpoint = remote.endpoint
         console.say(f"\n2. Started the built-in catalog at {remote.connection.base_url}")
-        console.say(f"   nanoferry catalog init: {len(created)} parts created")
-    console.say(f"\n3. nanoferry validate {session}")
+        console.say(f"   {command_line('catalog', 'init')}: {wording.count(len(created), 'part')} created")
+    console.say(f"\n3. {command_line('validate', str(session))}")
     report = survey(console, settings, [session], None)
     show_report(console, report)
-    console.say(f"\n4. nanoferry upload --dir {session}")
+    console.say(f"\n4. {command_line('upload', '--dir', str(session))}")
     # The check has just told the findings; the receipt holds them all.
     summary = carry(console, settings, [session], None, with_findings=False)
     if keep and endpoint is not None:

@@ -116,7 +116,7 @@ class PlainDisplay:
         share = summary.bytes_sent / summary.bytes_to_send
         self._console.note(
             f"{share:4.0%}  {wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}, "
-            f"{wording.count(summary.files_sent, 'file')} of {summary.files_to_send:,}{pace(summary)}"
+            f"{summary.files_through:,} of {wording.count(summary.files_to_send, 'file')}{pace(summary)}"
         )
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ def _ferry_bar(summary: Summary) -> tuple[str, int, int | None, str]:
     total = max(1, summary.bytes_to_send)
     done = total if summary.stage == "done" and summary.is_complete else min(summary.bytes_sent, total)
     size = f"{wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}"
-    detail = f"{size}, {summary.files_sent:,}/{summary.files_to_send:,} files{pace(summary)}"
+    detail = f"{size}, {summary.files_through:,}/{summary.files_to_send:,} files{pace(summary)}"
     return _at(summary), done, total, detail
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from uploader.bootstrap import Settings
 from uploader.cli.console import Console
 from uploader.cli.exits import Exit
+from uploader.cli.invocation import command_line
 from uploader.cli.options import folder, json_option
 from uploader.embedded.lifecycle import Endpoint, ensure_running, running, stop
 
@@ -50,6 +50,6 @@ def address_lines(endpoint: Endpoint, data_dir: Path) -> list[str]:
     return [
         f"Catalog:  {endpoint.url} (data in {data_dir})",
         f"Page:     {endpoint.page_link}",
-        "          The link opens once; `nanoferry serve` gives a new one.",
-        f"Stop it:  {shlex.join(['nanoferry', 'serve', '--data', str(data_dir), '--stop'])}",
+        f"          The link opens once; `{command_line('serve', '--data', str(data_dir))}` gives a new one.",
+        f"Stop it:  {command_line('serve', '--data', str(data_dir), '--stop')}",
     ]

@@ -107,6 +107,12 @@ class Summary:
         return self.outcomes[Outcome.NEW] + self.outcomes[Outcome.UPDATED]
 
     @property
+    def files_through(self) -> int:
+        """Files sent to their last byte, also those whose row is still to be written."""
+        waiting = sum(transfer.sent_bytes >= transfer.size_bytes for transfer in self.current.values())
+        return self.files_sent + waiting
+
+    @property
     def rate_bytes_per_s(self) -> float | None:
         """Bytes a second over the latest seconds, None while there is nothing to measure."""
         if len(self.marks) < 2:
