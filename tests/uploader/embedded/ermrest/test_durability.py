@@ -168,3 +168,17 @@ def test_the_routes_serve_a_catalog_over_asgi(
         assert (await call(http, "POST", kind, rows))[0] == 413
 
     asyncio.run(talk())
+
+
+def test_a_full_disk_is_said_and_loses_nothing(ask: Any, store: CatalogStore) -> None:
+    ask("POST", "/entity/lab:Kind", [{"Name": "before"}])
+    database = store.get("1")
+    with database.write(None) as writing:
+        (pages,) = next(writing.session.rows("PRAGMA page_count"))
+    database._writer.run(f"PRAGMA max_page_count={pages + 2}")
+    big = [{"Name": str(number), "Note": "x" * 4000} for number in range(50)]
+    reply = ask("POST", "/entity/lab:Kind", big)
+    assert (reply.status, "Free some space" in reply.text) == (507, True)
+    assert [row["Name"] for row in ask("GET", "/entity/lab:Kind").json] == ["before"]
+    database._writer.run("PRAGMA max_page_count=1000000")
+    assert ask("POST", "/entity/lab:Kind", big).status == 200
