@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from uploader.engine.carry import Carried
 from uploader.engine.crew import Crew
 from uploader.engine.founding import Parents
+from uploader.engine.linking import link_files
 from uploader.engine.loading import Loading
 from uploader.engine.outcomes import NOTHING_TO_DO, refused, result_of, settled
 from uploader.engine.plan import Plan
@@ -60,6 +61,8 @@ def ferry(task: Task, plan: Plan, ports: Ports, crew: Crew) -> Generator[Event, 
         yield from _taken_in(task, ports, registrar, carried, tally)
     try:
         yield from _finish(task, ports, registrar.flush())
+        for root in task.roots:
+            link_files(task, root, ports, parents)
     except RemoteError as error:
         yield from _park(task, tally, error)
     why = "Stopped before this file was done." if tally.parked is None else tally.parked.summary
