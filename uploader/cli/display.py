@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PLAIN_STEPS: Final = 10
 """A plain line for every tenth of the bytes: enough for a log, never a flood."""
+NAMES_FROM_COLUMNS: Final = 120
+"""On a narrower terminal the bar goes without the name of the file, so that totals and time left fit."""
 _STAGES: Final = {
     "scan": "Looking for files",
     "headers": "Reading headers",
@@ -147,6 +149,8 @@ class BarDisplay:
         words, done, total, detail = _survey_bar(summary)
         if summary.stage in ("ferry", "done"):
             words, done, total, detail = _ferry_bar(summary)
+        if progress.console.width < NAMES_FROM_COLUMNS:
+            words = words.partition(" ")[0]
         self.line = f"{words}  {detail}"
         progress.update(progress.task_ids[0], description=words, completed=done, total=total, detail=detail)
 
@@ -155,7 +159,7 @@ class BarDisplay:
 
         progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[detail]}", markup=False),
             console=self._console.live(),
             # Lines said meanwhile go above the bar; a redirected stdout must stay what it is.
@@ -182,8 +186,8 @@ def _ferry_bar(summary: Summary) -> tuple[str, int, int | None, str]:
     # With nothing to send the bar is full, not empty.
     total = max(1, summary.bytes_to_send)
     done = total if summary.stage == "done" and summary.is_complete else min(summary.bytes_sent, total)
-    size = f"{wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}"
-    detail = f"{size}, {summary.files_through:,}/{summary.files_to_send:,} files{pace(summary)}"
+    files = f"{summary.files_through:,}/{summary.files_to_send:,} files"
+    detail = f"{done / total:.0%} of {wording.size(summary.bytes_to_send)}, {files}{pace(summary)}"
     return _at(summary), done, total, detail
 
 
@@ -192,6 +196,8 @@ def _at(summary: Summary) -> str:
         return "Done"
     if summary.parked is not None:
         return "Waiting"
-    names = [path.rpartition("/")[2] for path in summary.current]
-    more = f" (+{len(names) - 1})" if len(names) > 1 else ""
-    return "Sending " + wording.visible(wording.shortened(names[0], 32)) + more if names else "Sending"
+    moving = [path for path, each in summary.current.items() if each.sent_bytes < each.size_bytes]
+    if not moving:
+        return "Registering" if summary.current else "Sending"
+    more = f" (+{len(moving) - 1})" if len(moving) > 1 else ""
+    return f"Sending {wording.visible(wording.shortened(moving[0].rpartition('/')[2], 32))}{more}"

@@ -82,7 +82,7 @@ def test_bars_show_totals_rate_and_time_left(script: Any, monkeypatch: pytest.Mo
             display.close()
 
     follow(events, Watching())
-    assert shown[-1] == "Sending a.tif  2.0 kB of 10.0 kB, 0/10 files, 500 B/s, 16 s left"
+    assert shown[-1] == "Sending a.tif  20% of 10.0 kB, 0/10 files, 500 B/s, 16 s left"
     assert isinstance(screen.file, io.StringIO)
     assert "a.tif" in screen.file.getvalue()
 
