@@ -16,7 +16,7 @@ from uploader.stages.describe import Candidate, checksum_columns, lasting_row, s
 from uploader.stages.register import RowDone, RowWork, register
 from uploader.stages.rows import differences, row_digest
 from uploader.stages.table_rows import insert_rows
-from validation.model import Issue
+from validation.check import grade
 from validation.spec.model import ByKey, RuleKind
 
 BATCH = 200
@@ -94,7 +94,8 @@ class Registrar:
 
     def _result(self, one: _Stored, work: RowWork, row: RowDone) -> FileResult:
         root = one.carried.cargo.root
-        issues: tuple[Issue, ...] = one.carried.issues
+        # What the pixels showed is graded by the spec like every other finding.
+        issues = grade(one.carried.issues, self._task.spec, (one.candidate.rule,))
         candidate = replace(
             one.candidate,
             entry=replace(one.candidate.entry, issues=(*one.candidate.entry.issues, *issues)),
