@@ -83,21 +83,31 @@ def peer_bin(folder: Path = FOLDER) -> Path:
     Raises RegistryUnreachable.
     """
     wanted = f"{PINNED} on Python {sys.version.split()[0]} from {sys.base_prefix}"
-    stamp = folder / "installed.txt"
+    environment, stamp = folder / "environment", folder / "installed.txt"
+    folder.mkdir(exist_ok=True)
     # Two test runs in one checkout: the second waits and finds the work done.
-    with Path(f"{folder}.lock").open("w") as lock:
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.is_file() or stamp.read_text("utf-8") != wanted:
-            shutil.rmtree(folder, ignore_errors=True)
-            _install(folder)
+            stamp.unlink(missing_ok=True)
+            shutil.rmtree(environment, ignore_errors=True)
+            _install(environment)
             stamp.write_text(wanted, "utf-8")
-    return folder / "bin"
+    return environment / "bin"
 
 
 def _install(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
     done = subprocess.run(
-        [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PINNED],
+        [
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            PINNED,
+        ],
         capture_output=True,
         text=True,
         timeout=INSTALL_TIMEOUT_S,

@@ -26,12 +26,11 @@ def _or_status(ask):
 
 
 host, token = sys.argv[1:]
-print(
-    json.dumps(
-        {
-            "cookie": seen_with(host, format_credential(token=token)),
-            "bearer": seen_with(host, format_credential(oauth2_token=token)),
-            "bogus": seen_with(host, format_credential(token="bogus")),
-        }
-    )
+json.dump(
+    {
+        "cookie": seen_with(host, format_credential(token=token)),
+        "bearer": seen_with(host, format_credential(oauth2_token=token)),
+        "bogus": seen_with(host, format_credential(token="bogus")),
+    },
+    sys.stdout,
 )

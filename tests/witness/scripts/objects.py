@@ -33,8 +33,13 @@ found["same again"] = store.put_loc("/hatrac/lab/day%201/a.bin", str(small)) == 
 small.write_bytes(b"other bytes")
 second = store.put_loc("/hatrac/lab/day%201/a.bin", str(small))
 found["second version"] = second != first
-found["first version kept"] = hashlib.md5(store.get_obj(first).content).hexdigest() == hashlib.md5(b"small bytes" * 100).hexdigest()
-found["equal"] = [store.content_equals("/hatrac/lab/day%201/a.bin", filename=str(small)), store.content_equals(first, filename=str(small))]
+found["first version kept"] = (
+    hashlib.md5(store.get_obj(first).content).hexdigest() == hashlib.md5(b"small bytes" * 100).hexdigest()
+)
+found["equal"] = [
+    store.content_equals("/hatrac/lab/day%201/a.bin", filename=str(small)),
+    store.content_equals(first, filename=str(small)),
+]
 
 large = folder / "large.bin"
 large.write_bytes(bytes(range(256)) * (26 * 4096))
@@ -60,7 +65,9 @@ found["head"] = {
     "Content-MD5": head["Content-MD5"] == hashes["md5"][1],
     "Content-SHA256": head["Content-SHA256"] == hashes["sha256"][1],
 }
-found["empty"] = store.get_obj(store.put_loc("/hatrac/lab/empty", str(folder / "empty") if (folder / "empty").touch() is None else "", chunked=True)).content == b""
+empty = folder / "empty"
+empty.touch()
+found["empty"] = store.get_obj(store.put_loc("/hatrac/lab/empty", str(empty), chunked=True)).content == b""
 
 job = store.create_upload_job("/hatrac/lab/job", str(large), hashes["md5"][1], None)
 found["job"] = store.get_upload_job("/hatrac/lab/job", job).json()["chunk-length"]
@@ -72,4 +79,4 @@ store.del_obj("/hatrac/lab/new/deep/large.bin")
 found["deleted"] = status(lambda: store.get_obj("/hatrac/lab/new/deep/large.bin"))
 found["deleted for ever"] = status(lambda: store.put_loc("/hatrac/lab/new/deep/large.bin", str(small)))
 found["access lists"] = status(lambda: store.get_acl("/hatrac/lab"))
-print(json.dumps(found))
+json.dump(found, sys.stdout)

@@ -24,7 +24,10 @@ lab = catalog.getCatalogModel().create_schema(Schema.define("Lab"))
 lab.create_table(
     Table.define(
         "Sample",
-        [Column.define("Name", builtin_types.text, nullok=False), Column.define("Origin", builtin_types.text)],
+        [
+            Column.define("Name", builtin_types.text, nullok=False),
+            Column.define("Origin", builtin_types.text),
+        ],
         [Key.define(["Name"])],
     )
 )
@@ -72,7 +75,9 @@ def refusal(act):
     return None
 
 
-inserted = list(sample.insert([{"Name": "PbSe", "Origin": "Ålesund"}, {"Name": "Au / C; 50%", "Origin": None}]))
+inserted = list(
+    sample.insert([{"Name": "PbSe", "Origin": "Ålesund"}, {"Name": "Au / C; 50%", "Origin": None}])
+)
 found["inserted"] = [[row["Name"], row["Origin"], sorted(row)] for row in inserted]
 titles = ["Überblick", "area #1 (a+b)", "a&b=c;d/e:f", "x,y 'z' \"q\"", None]
 shot.insert(
@@ -87,9 +92,15 @@ shot.insert(
     for number in range(20)
 )
 found["all"] = len(shot.entities())
-found["one"] = {name: value for name, value in shot.filter(shot.No == 3).entities()[0].items() if name not in ("RID", "RCT", "RMT", "RCB", "RMB")}
+found["one"] = {
+    name: value
+    for name, value in shot.filter(shot.No == 3).entities()[0].items()
+    if name not in ("RID", "RCT", "RMT", "RCB", "RMB")
+}
 
-found["skipped"] = [row["Name"] for row in sample.insert([{"Name": "PbSe"}, {"Name": "third"}], on_conflict_skip=True)]
+found["skipped"] = [
+    row["Name"] for row in sample.insert([{"Name": "PbSe"}, {"Name": "third"}], on_conflict_skip=True)
+]
 found["duplicate"] = refusal(lambda: sample.insert([{"Name": "PbSe"}]))
 found["no parent"] = refusal(lambda: shot.insert([{"No": 99, "Sample": "nobody"}]))
 found["no key"] = refusal(lambda: sample.insert([{"Origin": "nowhere"}]))
@@ -109,8 +120,13 @@ found["moment"] = numbers(shot.filter(shot.Taken >= "2024-01-19T00:00:00Z"))
 
 found["linked"] = numbers(sample.filter(sample.Origin == "Ålesund").link(shot).filter(shot.No < 6))
 path = shot.path
-path.link(sample, on=(shot.Sample == sample.Name)).filter(sample.Name == "Au / C; 50%").filter(path.Shot.No < 5)
-found["context"] = [sorted({row["Name"] for row in path.entities()}), sorted(row["No"] for row in path.Shot.entities())]
+path.link(sample, on=(shot.Sample == sample.Name)).filter(sample.Name == "Au / C; 50%").filter(
+    path.Shot.No < 5
+)
+found["context"] = [
+    sorted({row["Name"] for row in path.entities()}),
+    sorted(row["No"] for row in path.Shot.entities()),
+]
 left = sample.alias("S")
 outer = left.link(shot, on=(left.Name == shot.Sample), join_type="left")
 found["outer join"] = not_offered(lambda: outer.entities().fetch())
@@ -139,7 +155,9 @@ found["both tables"] = [len(both), sorted(both[0])]
 
 found["updated"] = [
     {name: row[name] for name in ("No", "Title", "Dose")}
-    for row in shot.update([{"No": 1, "Title": "new", "Dose": None}, {"No": 2, "Title": None, "Dose": 2.5}], ["No"])
+    for row in shot.update(
+        [{"No": 1, "Title": "new", "Dose": None}, {"No": 2, "Title": None, "Dose": 2.5}], ["No"]
+    )
 ]
 mine = shot.filter(shot.No == 3).entities()[0]
 mine["Title"] = "by RID"
@@ -152,4 +170,4 @@ found["resolved"] = [resolved.table.name, resolved.rid == mine["RID"]]
 found["csv"] = catalog.get(
     "/attribute/Lab:Shot/No::lt::3/No,Title,Dose@sort(No)", headers={"Accept": "text/csv"}
 ).content.decode("utf-8")
-print(json.dumps(found))
+json.dump(found, sys.stdout)
