@@ -37,7 +37,7 @@ def init(*, spec: str | None, server: str | None, catalog: str | None, as_json: 
         console.emit({"created": created})
     elif created:
         console.say(f"Created in {where}:")
-        console.say("\n".join(f"  {each}" for each in created))
+        console.say(*(f"  {each}" for each in created))
     else:
         console.say(f"Nothing to create: {where} has the whole model already.")
     return Exit.DONE

@@ -27,17 +27,17 @@ class Console:
 
     json_lines: bool = False
 
-    def say(self, text: str = "") -> None:
-        """Say something to a person."""
-        _echo(text, to_stderr=self.json_lines)
+    def say(self, *lines: str) -> None:
+        """Say something to a person, each argument on a line of its own; no arguments: an empty line."""
+        _echo(*lines, to_stderr=self.json_lines)
 
     def show(self, rendered: str) -> None:
         """Show a rendered report: it has escaped what it quotes and may hold colours."""
         click.echo(rendered, file=sys.stderr if self.json_lines else sys.stdout)
 
-    def note(self, text: str) -> None:
+    def note(self, *lines: str) -> None:
         """Say something to a person that is no result: progress, hints. Always on stderr."""
-        _echo(text, to_stderr=True)
+        _echo(*lines, to_stderr=True)
 
     def emit(self, document: Mapping[str, Any]) -> None:
         """Write one JSON document as one line on stdout."""
@@ -75,10 +75,11 @@ class Console:
         return RichConsole(stderr=True, highlight=False)
 
 
-def _echo(text: str, *, to_stderr: bool) -> None:
-    # Each line is flushed: a log of a long run must be readable while it runs.
+def _echo(*lines: str, to_stderr: bool) -> None:
+    # Each line is flushed: a log of a long run must be readable while it runs. A line end inside a line comes from
+    # a file name or a server: escaped like any control character, it cannot pass for a line of ours.
     stream: IO[str] = sys.stderr if to_stderr else sys.stdout
-    click.echo("\n".join(visible(line) for line in text.split("\n")), file=stream)
+    click.echo("\n".join(map(visible, lines)), file=stream)
     stream.flush()
 
 
@@ -98,12 +99,12 @@ def show_fault(error: UploaderError | ValidationError) -> None:
             if error.path and error.path not in error.summary:
                 lines.append(f"  {'File' if isinstance(error, SourceError) else 'At'}: {error.path}")
             if error.detail:
-                lines.append(f"  {error.detail}")
+                lines += [f"  {line}" for line in error.detail.split("\n")]
             if remedy := error.remedy or _remedy(error):
                 lines.append(f"  What to do: {remedy}")
         case _:
             pass
-    _echo("\n".join(lines), to_stderr=True)
+    _echo(*lines, to_stderr=True)
 
 
 def _remedy(error: UploaderError) -> str:
@@ -124,9 +125,9 @@ def _remedy(error: UploaderError) -> str:
 def show_crash() -> None:
     """The exception at hand is a mistake in the program: show it whole and say what is safe."""
     _echo(
-        f"{traceback.format_exc()}\n"
-        "nanoferry: This is a fault in Nanoferry itself.\n"
-        "  Nothing that the server has acknowledged is lost, and your files were not touched.\n"
+        *traceback.format_exc().split("\n"),
+        "nanoferry: This is a fault in Nanoferry itself.",
+        "  Nothing that the server has acknowledged is lost, and your files were not touched.",
         "  What to do: run the same command again; if it fails again, report the lines above.",
         to_stderr=True,
     )

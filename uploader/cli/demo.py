@@ -52,7 +52,7 @@ def command(*, keep: bool, directory: Path | None) -> int:
         finally:
             if not keep:
                 stop(settings.embedded_dir)
-                console.say("\nThe catalog is stopped and everything is removed again.")
+                console.say("", "The catalog is stopped and everything is removed again.")
 
 
 @contextmanager
@@ -95,18 +95,18 @@ def _whole_way(console: Console, settings: Settings, session: Path, *, keep: boo
     with connect(settings) as remote:
         created = init_catalog(remote)
         endpoint = remote.endpoint
-        console.say(f"\n2. Started the built-in catalog at {remote.connection.base_url}")
+        console.say("", f"2. Started the built-in catalog at {remote.connection.base_url}")
         console.say(f"   {command_line('catalog', 'init')}: {wording.count(len(created), 'part')} created")
-    console.say(f"\n3. {command_line('validate', str(session))}")
+    console.say("", f"3. {command_line('validate', str(session))}")
     report = survey(console, settings, [session], None)
     show_report(console, report)
-    console.say(f"\n4. {command_line('upload', '--dir', str(session))}")
+    console.say("", f"4. {command_line('upload', '--dir', str(session))}")
     # The check has just told the findings; the receipt holds them all.
     summary = carry(console, settings, [session], None, with_findings=False)
     if keep and endpoint is not None:
         state = shlex.join([f"NANOFERRY_STATE_DIR={settings.state_dir}"])
-        console.say("\n5. Look at it:")
-        console.say("\n".join(f"   {line}" for line in address_lines(endpoint, settings.embedded_dir)))
+        console.say("", "5. Look at it:")
+        console.say(*(f"   {line}" for line in address_lines(endpoint, settings.embedded_dir)))
         console.say(f"   To try the other commands on it: export {state}")
     # The faults are part of the show: files held because of them are what a good run looks like.
     code = after(summary)

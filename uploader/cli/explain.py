@@ -55,7 +55,7 @@ def command(
             continue
         if number:
             console.say()
-        console.say("\n".join(explanation.lines()))
+        console.say(*explanation.lines())
     return Exit.DONE if all_taken else Exit.SOMETHING_LEFT
 
 

@@ -35,7 +35,7 @@ def command(*, file: Path, raw: bool, as_json: bool) -> int:
     if as_json:
         console.emit(found)
     else:
-        console.say("\n".join(_lines(found, with_raw=raw)))
+        console.say(*_lines(found, with_raw=raw))
     return Exit.DONE
 
 

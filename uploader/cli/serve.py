@@ -41,7 +41,7 @@ def command(*, data: Path | None, port: int, public_read: bool, ask_stop: bool, 
             {"url": endpoint.url, "page": endpoint.page_link, "pid": endpoint.pid, "id": endpoint.server_id}
         )
     else:
-        console.say("\n".join(address_lines(endpoint, folder_of_data)))
+        console.say(*address_lines(endpoint, folder_of_data))
     return Exit.DONE
 
 

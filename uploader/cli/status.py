@@ -43,7 +43,7 @@ def command(*, runs: int, server: str | None, catalog: str | None, as_json: bool
         console.say(f"Server:   {state['server']}, catalog {state['catalog']}")
         console.say(f"Login:    {state['login']}")
         console.say(f"State:    {settings.state_dir}")
-        console.say("\n".join(_run_lines(records)))
+        console.say(*_run_lines(records))
     return Exit.DONE if state["reachable"] else Exit.COULD_NOT_RUN
 
 

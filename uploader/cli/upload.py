@@ -84,5 +84,5 @@ def carry(
     with open_engine(settings, roots=roots, spec=spec) as engine, stops_cleanly(engine.stop):
         events = engine.run(dry_run=dry_run, strict=strict, depth=Depth.HEADERS, receipt=receipt)
         summary = follow(events, events_of(console))
-    console.say("\n".join(closing_lines(summary, roots, with_findings=with_findings)))
+    console.say(*closing_lines(summary, roots, with_findings=with_findings))
     return summary
