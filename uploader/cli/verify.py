@@ -14,6 +14,7 @@ from uploader.cli import wording
 from uploader.cli.console import Console
 from uploader.cli.exits import Exit
 from uploader.cli.options import catalog_option, folder, json_option, server_option
+from uploader.journal.store import open_journal
 from uploader.model.errors import SettingsError
 from uploader.model.files import SourceFile
 from uploader.report.receipt import Receipt, open_receipt
@@ -23,6 +24,7 @@ from uploader.stages.roots import make_root
 from uploader.stages.scan import scan
 from validation.sidecar import SIDECAR_NAME
 
+_RUNS_LOOKED_AT = 100_000
 _SHOWN = 20
 """Files named in words; the rest is counted."""
 
@@ -61,7 +63,7 @@ def command(*, receipt: Path, deep: bool, server: str | None, catalog: str | Non
     if as_json:
         console.emit(_answer_json(answer.verdict, unlisted, is_safe))
     else:
-        console.say("\n".join(_answer_lines(answer, unlisted, is_safe)))
+        console.say(*_answer_lines(answer, unlisted, is_safe))
     return Exit.DONE if all(is_safe.values()) else Exit.SOMETHING_LEFT
 
 
@@ -70,7 +72,26 @@ def _settings(receipt: Receipt, server: str | None, catalog: str | None) -> Sett
     asked = Settings.from_environment(server=server, catalog=catalog or receipt.head.catalog)
     if asked.server or _is_uuid(receipt.head.server):
         return asked
+    if not _is_known(receipt, asked.state_dir):
+        # Who hands us a receipt must not choose where the login in NANOFERRY_TOKEN goes.
+        raise SettingsError(
+            f"The receipt names the server {receipt.head.server}, but it is of no run of this account.",
+            detail="Nothing was sent and nothing compared.",
+            remedy=f"If you trust that server, name it yourself: --server {receipt.head.server}",
+        )
     return Settings.from_environment(server=receipt.head.server, catalog=asked.catalog)
+
+
+def _is_known(receipt: Receipt, state_dir: Path) -> bool:
+    """Whether the journal holds the run of this receipt, with the same server."""
+    if not state_dir.is_dir():
+        return False
+    journal = open_journal(state_dir)
+    try:
+        runs = journal.runs(_RUNS_LOOKED_AT)
+    finally:
+        journal.close()
+    return any((run.run, run.server) == (receipt.head.run, receipt.head.server) for run in runs)
 
 
 def _is_uuid(text: str) -> bool:
