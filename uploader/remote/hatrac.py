@@ -205,7 +205,7 @@ def _stored(name: str, reply: Reply) -> Stored:
         )
     # HEAD of an empty object carries no length.
     length = reply.headers.get("Content-Length", "0")
-    if not length.isdigit():
+    if not (length.isascii() and length.isdecimal()):
         raise _unreadable(url, f"The length reads {length!r}.")
     md5, sha256 = (_digest(reply.headers, kind) for kind in _CHECKSUMS)
     return Stored(name=plain, url=url, size_bytes=int(length), md5=md5, sha256=sha256)

@@ -23,7 +23,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
-from uploader.model.errors import BadReply, RemoteError, SettingsError
+from uploader.model.errors import BadReply, BadRequest, RemoteError, SettingsError
 from uploader.remote.address import base_url as exact_base_url
 from uploader.remote.address import is_loopback
 from uploader.remote.answers import refusal
@@ -39,6 +39,9 @@ SERVER_ID_HEADER = "Nanoferry-Server-Id"
 _SLICE_BYTES = 128 * 1024
 _T = TypeVar("_T")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+LARGEST_REPLY_BYTES = 128 * 1024 * 1024
+"""Of an answer that is taken whole, unpacked; objects are streamed. Pages of rows and models stay far below."""
+_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Reply:
         """The body as JSON; raises BadReply when it is something else."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # nesting without end is no JSON of a server's either
             raise _not_json(self) from error
 
 
@@ -130,7 +133,7 @@ class Connection:
 
         def exchange() -> Reply:
             with closing(self._open(method, path, query, headers, body, timeout_s)) as response:
-                return Reply(response.status_code, response.headers, response.content or b"", path)
+                return Reply(response.status_code, response.headers, _whole(response, path, self.host), path)
 
         reply = self._tried(exchange, method, path, timeout_s, repeatable=repeatable)
         if reply.status not in accepted:
@@ -156,7 +159,8 @@ class Connection:
         with closing(self._tried(open_body, "GET", path, timeout_s, repeatable=True)) as response:
             try:
                 if response.status_code != 200:
-                    raise refusal("GET", path, response.status_code, response.headers, response.content)
+                    said = _whole(response, path, self.host)
+                    raise refusal("GET", path, response.status_code, response.headers, said)
                 yield from response.iter_content(block_bytes)
             except (RequestException, HTTPError, OSError) as error:
                 raise self._failure(error, "GET", path, timeout_s) from error
@@ -187,6 +191,7 @@ class Connection:
         body: bytes | memoryview | None,
         timeout_s: float,
     ) -> requests.Response:
+        _refuse_odd_path(path)
         request = requests.PreparedRequest()
         request.method = method
         # Set rather than prepared: requests would decode and encode the names again, and Hatrac compares bytes.
@@ -227,6 +232,37 @@ class _Slices:
     def __iter__(self) -> Iterator[memoryview]:
         for start in range(0, len(self._body), _SLICE_BYTES):
             yield self._body[start : start + _SLICE_BYTES]
+
+
+def _refuse_odd_path(path: str) -> None:
+    # Paths also come out of receipts, rows and answers. One that does not begin with a slash could go on with the
+    # host name ("@elsewhere.org/"), and the login would go there.
+    if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
+        raise BadRequest(
+            f"{path[:200]!r} is no address on a server.",
+            detail="Nothing was sent.",
+            remedy="It comes from a receipt, a record or the server: check where that is from.",
+        )
+
+
+def _whole(response: requests.Response, path: str, host: str) -> bytes:
+    """The unpacked body; raises BadReply instead of filling the memory with what a server makes up."""
+    blocks: list[bytes] = []
+    size_bytes = 0
+    for block in response.iter_content(_READ_BYTES):
+        blocks.append(block)
+        size_bytes += len(block)
+        if size_bytes > LARGEST_REPLY_BYTES:
+            error = BadReply(
+                f"The answer of {host} does not end within {LARGEST_REPLY_BYTES >> 20} MiB.",
+                status=response.status_code,
+                detail="It was not read further. Everything that was acknowledged is kept.",
+                remedy="Check the address in --server; if it is right, tell the server's owner.",
+                path=path,
+            )
+            error.in_doubt = True
+            raise error
+    return b"".join(blocks)
 
 
 def _not_json(reply: Reply) -> BadReply:
