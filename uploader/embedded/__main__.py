@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--public-read", action="store_true", help="let anybody on this machine read")
     options = parser.parse_args()
+
+    # Databases, objects and log are the owner's alone, whatever the account's own habit is.
+    os.umask(0o077)
 
     from uploader.embedded.server import serve  # noqa: PLC0415 - after the options: --help stays quick
 

@@ -56,7 +56,7 @@ def ensure_running(data_dir: Path, *, port: int = 0, public_read: bool = False) 
     if (found := running(data_dir)) is not None:
         return found
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         child = _spawn(data_dir, port=port, public_read=public_read)
     except OSError as error:
         raise SettingsError(

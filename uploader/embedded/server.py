@@ -159,7 +159,7 @@ class _Running:
 def _prepared(data_dir: Path, settings: Settings) -> Iterator[_Running]:
     """Everything open and the lock held; closed and tidied at the end."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
             f"The embedded catalog cannot use the folder {data_dir}: {error.strerror}.",

@@ -125,7 +125,7 @@ def write_receipt(path: Path, head: ReceiptHead, results: Iterable[FileResult]) 
 
 
 def _write_whole(path: Path, head: ReceiptHead, results: Iterable[FileResult]) -> Totals:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp opens with mode 0600, beside the goal so that the rename stays in one file system.
     handle, name = tempfile.mkstemp(prefix=".receipt-", suffix=".part", dir=path.parent)
     try:

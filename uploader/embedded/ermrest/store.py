@@ -26,7 +26,7 @@ class CatalogStore:
         self._folder = folder
         self._lock = threading.Lock()
         self._open: dict[str, CatalogDatabase] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def ids(self) -> list[str]:
         """The ids of all catalogs, in order."""

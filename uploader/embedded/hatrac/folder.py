@@ -35,7 +35,7 @@ class Folder:
         self.root = root
         self._lock = threading.Lock()
         for name in ("incoming", "data", "sides"):
-            (root / name).mkdir(parents=True, exist_ok=True)
+            (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._shard, self._in_shard = self._last_shard()
 
     def path(self, file: str) -> Path:
@@ -57,7 +57,7 @@ class Folder:
                 self._shard, self._in_shard = self._shard + 1, 0
             shard = self.root / "data" / f"{self._shard:06d}"
             if self._in_shard == 0:
-                shard.mkdir(exist_ok=True)
+                shard.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(shard.parent)
             self._in_shard += 1
             return f"data/{shard.name}/{file_id}"

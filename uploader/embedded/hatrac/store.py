@@ -26,7 +26,7 @@ class HatracStore:
     """Opens the store below a folder and removes what a killed server left there."""
 
     def __init__(self, root: Path, *, max_bytes: int | None = None) -> None:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.index = Index(root / "index.sqlite")
         self.folder = Folder(root)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="hatrac-file")
