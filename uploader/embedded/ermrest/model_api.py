@@ -20,6 +20,7 @@ from uploader.embedded.ermrest.exchange import (
 from uploader.embedded.ermrest.model import Acls, Model, Schema
 from uploader.embedded.ermrest.model_parts import change_part, part_answer
 from uploader.embedded.ermrest.places import Place, find
+from uploader.embedded.ermrest.tokens import decoded
 
 Header = Callable[[str], dict[str, Any]]
 """What a whole-model answer begins with, for the time the model last changed."""
@@ -30,6 +31,8 @@ def handle(database: CatalogDatabase, request: Request, segments: list[str], hea
     if request.method in {"GET", "HEAD"}:
         return _get(database, request, segments, header)
     with database.write(request.client) as writing:
+        if request.method == "POST" and (name := _schema_named(segments)) not in {"", *writing.model.schemas}:
+            return _add_schema(writing, request, name)
         place = find(writing.model, segments, request.client)
         refuse_stale(request.headers, entity_tag(request.client, "*", writing.previous_model))
         before = writing.model
@@ -125,6 +128,22 @@ def _add(writing: Writing, request: Request, place: Place) -> Answer:
         case _:
             raise Refusal(405, "POST of this model resource")
     return json_answer(201, made)
+
+
+def _schema_named(segments: list[str]) -> str:
+    """The schema that a path ends at; empty for any other path."""
+    match [segment for segment in segments if segment]:
+        case ["schema", name]:
+            return decoded(name)
+    return ""
+
+
+def _add_schema(writing: Writing, request: Request, name: str) -> Answer:
+    """`POST /schema/NAME` needs no document and gives none back."""
+    _demand(writing, request, Place(), "create")
+    growing.add_all(writing, [{"schema_name": name}])
+    _own(writing, request, name)
+    return Answer(201)
 
 
 def _add_many(writing: Writing, request: Request, place: Place) -> Answer:

@@ -34,6 +34,16 @@ def test_a_model_that_is_refused_leaves_nothing_behind(ask: Any) -> None:
     assert ask("GET", "/schema/lab/table/Good").status == 404
 
 
+def test_a_schema_is_made_by_its_name_alone(ask: Any) -> None:
+    made = ask("POST", "/schema/new%20lab", None, "admin")
+    assert (made.status, made.text) == (201, "")
+    assert ask("GET", "/schema/new%20lab", None, "admin").json["tables"] == {}
+    again = ask("POST", "/schema/new%20lab", None, "admin")
+    assert (again.status, "already exists" in again.text) == (409, True)
+    assert ask("POST", "/schema/another", None, "reader").status == 403
+    assert ask("DELETE", "/schema/new%20lab", None, "admin").status == 204
+
+
 def test_a_column_comes_and_goes(ask: Any) -> None:
     ask("POST", "/entity/lab:Set", [{"Name": "s"}])
     made = ask(
