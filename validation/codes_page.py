@@ -37,7 +37,7 @@ def page() -> str:
     lines = [
         "# Issue codes",
         "",
-        "Generated from `validation/codes.py` by `python -m validation.codes_page > docs/codes.md`; do not edit.",
+        "Generated from the tables of codes by `python -m validation.codes_page > docs/codes.md`; do not edit.",
         "",
         "Each finding has a code, a severity and a scope. Only an error holds anything, and exactly its scope.",
         "A spec may re-grade a code or switch it off under `checks` of a rule. Under a DERIVA bulk-upload document",
