@@ -11,7 +11,7 @@ from types import TracebackType
 
 from uploader.engine.carry import Cargo, Carried, carry
 from uploader.engine.task import Task
-from uploader.model.errors import UploaderError
+from uploader.model.errors import Cancelled, UploaderError
 from uploader.model.events import Event, FileProgressed, FileStarted
 from uploader.model.files import Digest
 from uploader.model.ports import Extractor
@@ -100,6 +100,9 @@ class Crew:
 
     def _carry(self, cargo: Cargo) -> None:
         source = cargo.candidate.entry.source
+        if self._stopped():
+            self._done.put(Carried(cargo, error=Cancelled("Stopped.", path=source.path)))
+            return
         self._events.put(self._task.event(FileStarted, path=source.path, size_bytes=source.size_bytes))
         tell = _Throttled(self._task, source.path, source.size_bytes, self._events.put)
         carried = carry(cargo, self._wire, self._extractor, progress=tell, stop=self._stopped)

@@ -6,6 +6,7 @@ journal before it is reported.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ from uploader.model.events import Event, FileFinished, Parked
 from uploader.model.files import Action, FileResult, Outcome
 from uploader.model.ports import Ports
 from uploader.stages.batches import batched
+
+log = logging.getLogger(__name__)
 
 PAGE = 100
 """Entries loaded at a time: one look-up and one set of namespaces for each page."""
@@ -74,7 +77,13 @@ def ferry(task: Task, plan: Plan, ports: Ports, crew: Crew) -> Generator[Event, 
 def _drop_stale_jobs(task: Task, ports: Ports) -> None:
     """Cancel the uploads of bytes that have changed since: nobody will finish them, and they cost room."""
     for job in ports.journal.stale_jobs(task.target):
-        ports.store.cancel_job(job.path)
+        try:
+            ports.store.cancel_job(job.path)
+        except RemoteError as error:
+            if error.retry is not Retry.NEVER:
+                raise
+            # It may belong to another account by now; it is not worth a run.
+            log.warning("the upload job %s cannot be cancelled: %s", job.path, error.summary)
         ports.journal.close_job(job.job_id)
 
 
@@ -96,9 +105,11 @@ def _root(
     registrar: Registrar,
     tally: Tally,
 ) -> Iterator[Event]:
+    twins: list[Entry] = []
     entries = ports.journal.entries(task.run, task.target, root.root_id, by_dataset=True, actions=TO_DO)
     for page in batched((entry for entry in entries if entry.outcome is None), PAGE):
         load = loading.page(page, crew)
+        twins += load.twins
         yield from _finish(task, ports, load.finished)
         for cargo in load.rows_only:
             registrar.add(Carried(cargo))
@@ -112,6 +123,14 @@ def _root(
             crew.send(cargo)
             if registrar.is_due():
                 yield from _finish(task, ports, registrar.flush())
+    yield from _ashore(task, ports, crew, registrar, tally)
+    for page in batched(twins, PAGE):
+        if not task.stopped() and tally.parked is None:
+            yield from _finish(task, ports, loading.twins(page, crew))
+
+
+def _ashore(task: Task, ports: Ports, crew: Crew, registrar: Registrar, tally: Tally) -> Iterator[Event]:
+    """Take in everything that is under way, and its rows."""
     while crew.is_busy and not task.stopped() and tally.parked is None:
         for carried in crew.wait():
             yield from _taken_in(task, ports, registrar, carried, tally)

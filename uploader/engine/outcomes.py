@@ -98,7 +98,8 @@ def _same_files(
     results = {}
     for candidate in found:
         delivery = known.get((candidate.table, candidate.row_key))
-        if delivery is None or delivery.state is not DeliveryState.REGISTERED:
+        if delivery is None or delivery.state is not DeliveryState.REGISTERED or "RMT" in candidate.entry.row:
+            # A whole row was read, so the decision rested on more than the journal knew: next time it shall.
             delivery = _noted(task, ports, parents, candidate, delivery)
         results[candidate.entry.entry_id] = arrived(candidate, root, delivery, Outcome.SAME)
     return results

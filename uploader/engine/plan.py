@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from uploader.engine.entries import described
+from uploader.engine.moves import Moves
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Decision, Delivery, Entry
 from uploader.model.files import Action
 from uploader.model.ports import Ports, Row
 from uploader.stages.batches import batched
 from uploader.stages.decide import Evidence, decide, needs_whole_row
-from uploader.stages.describe import Candidate, checksum_columns, lasting_row
+from uploader.stages.describe import Candidate, checksum_columns, lacks_object, lasting_row
 from uploader.stages.lookup import HeldRows, Located, Lookups, whole_rows
 from uploader.stages.parents import Need, rids_of
 from validation.model import Issue, Scope
@@ -33,6 +34,14 @@ class Plan:
     """Dataset name -> its metadata document."""
     issues: tuple[Issue, ...] = ()
     """Findings that belong to no single file."""
+    lookups: Lookups | None = None
+    """The answers of the spec's look-ups so far: each is asked once in a run."""
+    claims: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """Hash of table and row key -> entry and path of the first file that leads there, in whichever folder."""
+    made: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    """(Table, row key) -> entry and path of the file that this run's ferry sends there."""
+    deciders: dict[int, Deciding] = field(default_factory=dict)
+    """Root id -> what decides its files, with all it has learnt of the catalog."""
 
     @property
     def held_groups(self) -> frozenset[str]:
@@ -49,12 +58,19 @@ def decide_files(
     task: Task, root: DroppedRoot, plan: Plan, ports: Ports
 ) -> Iterator[list[tuple[Entry, Decision]]]:
     """Decide every entry of a root, batch by batch, and write the decisions to the journal."""
-    deciding = Deciding(task, root, plan, ports)
+    deciding = decider(task, root, plan, ports)
     entries = ports.journal.entries(task.run, task.target, root.root_id, by_dataset=True)
     for batch in batched(entries, BATCH):
         decisions = deciding.batch(batch)
         ports.journal.decide([decision for _, decision in decisions])
         yield decisions
+
+
+def decider(task: Task, root: DroppedRoot, plan: Plan, ports: Ports) -> Deciding:
+    """The one that decides the files of this root, in the survey and again in the ferry."""
+    if root.root_id not in plan.deciders:
+        plan.deciders[root.root_id] = Deciding(task, root, plan, ports)
+    return plan.deciders[root.root_id]
 
 
 class Deciding:
@@ -63,9 +79,9 @@ class Deciding:
     def __init__(self, task: Task, root: DroppedRoot, plan: Plan, ports: Ports) -> None:
         self._task, self._root, self._plan, self._ports = task, root, plan, ports
         self._held_groups = plan.held_groups
-        self._lookups = Lookups(ports.catalog)
+        self._lookups = plan.lookups or Lookups(ports.catalog)
         self._held_rows = HeldRows(ports.catalog)
-        self._gone: frozenset[str] | None = None
+        self.moves = Moves(task, root, ports)
 
     def batch(self, batch: Sequence[Entry]) -> list[tuple[Entry, Decision]]:
         """The decisions about these entries, which must come ordered by dataset."""
@@ -95,13 +111,6 @@ class Deciding:
             if candidate is not None
         ]
 
-    def moved_from(self, candidate: Candidate) -> Delivery | None:
-        """The delivery of this file's bytes under another path."""
-        if candidate.digest is None:
-            return None
-        sha256 = candidate.digest.sha256
-        return self._ports.journal.delivered(self._task.target, [sha256]).get(sha256)
-
     def _looked_up(self, candidate: Candidate) -> tuple[Candidate, tuple[Issue, ...]]:
         # A spec that does not fit the catalog has nothing to ask it either.
         idle = self._task.offline or self._plan.holds_run
@@ -125,15 +134,32 @@ class Deciding:
                 delivery=deliveries.get((one.table, one.row_key)),
                 digest=one.digest,
                 checksum_columns=checksum_columns(one.rule),
+                kind=one.rule.kind,
+                claimed_by=self._claimed_by(one),
+                lacks_object=lacks_object(one.rule, rows.get(one.entry.entry_id)),
             )
             for one, parents in located
         ]
-        moved = self._moved(candidates, evidence)
+        new = [one for one, known in zip(candidates, evidence, strict=True) if known.row is None]
+        moved = self.moves.origins(one for one in new if one.row_key)
         for candidate, known in zip(candidates, self._with_whole_rows(candidates, evidence), strict=True):
             origin = moved.get(candidate.entry.entry_id)
             verdict = decide(replace(known, moved_from=origin))
             row = known.row or ({"RID": origin.rid} if origin is not None else {})
             yield Decision(candidate.entry.entry_id, verdict.action, verdict.issues, row)
+
+    def _claimed_by(self, candidate: Candidate) -> str:
+        """Another file that leads to the same record and comes first; empty when there is none."""
+        entry = candidate.entry
+        if not candidate.row_key:
+            return ""
+        place = hash((candidate.table, candidate.row_key))
+        holder, path = self._plan.claims.setdefault(place, (entry.entry_id, entry.source.path))
+        return "" if holder == entry.entry_id else path
+
+    def look_again(self) -> None:
+        """Forget the rows that the catalog held at survey: the ferry has written since."""
+        self._held_rows = HeldRows(self._ports.catalog)
 
     def deliveries(self, candidates: Sequence[Candidate]) -> dict[tuple[str, str], Delivery]:
         """(Table, row key) -> what the journal remembers of the delivery."""
@@ -164,35 +190,6 @@ class Deciding:
             known if known.row is None else replace(known, row=whole.get(str(known.row["RID"]), known.row))
             for known in evidence
         ]
-
-    def _moved(self, candidates: Sequence[Candidate], evidence: Sequence[Evidence]) -> dict[int, Delivery]:
-        """Entry id -> the delivery of these bytes under another path that is gone from this folder."""
-        new = [
-            (candidate, known.digest)
-            for candidate, known in zip(candidates, evidence, strict=True)
-            if known.row is None and known.digest is not None and candidate.row_key
-        ]
-        if not new:
-            return {}
-        if self._gone is None:
-            self._gone = frozenset(self._gone_keys())
-        if not self._gone:
-            return {}
-        known_bytes = self._ports.journal.delivered(self._task.target, [digest.sha256 for _, digest in new])
-        moved = {}
-        for candidate, digest in new:
-            delivery = known_bytes.get(digest.sha256)
-            if delivery is not None and delivery.table == candidate.table and delivery.row_key in self._gone:
-                moved[candidate.entry.entry_id] = delivery
-        return moved
-
-    def _gone_keys(self) -> Iterator[str]:
-        """Row keys of the files that earlier runs saw in this folder and this one does not."""
-        vanished = self._ports.journal.vanished(self._task.run, self._task.target, self._root.root_id)
-        for batch in batched(vanished, BATCH):
-            for _, candidate in described(self._task, self._root, self._ports, batch):
-                if candidate is not None and candidate.row_key:
-                    yield candidate.row_key
 
 
 def groups_of(candidate: Candidate) -> list[str]:

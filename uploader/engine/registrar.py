@@ -8,11 +8,17 @@ from dataclasses import dataclass, replace
 from uploader.engine.carry import Carried
 from uploader.engine.outcomes import arrived, refused
 from uploader.engine.task import Task
-from uploader.model.entries import Delivery
+from uploader.model.entries import Delivery, DeliveryState
 from uploader.model.errors import Retry, UploaderError
-from uploader.model.files import Action, Digest, FileResult, Outcome
+from uploader.model.files import Action, Digest, FileResult, Outcome, Stored
 from uploader.model.ports import Ports, Row
-from uploader.stages.describe import Candidate, checksum_columns, lasting_row, stored_row
+from uploader.stages.describe import (
+    Candidate,
+    checksum_columns,
+    columns_to_update,
+    lasting_row,
+    stored_row,
+)
 from uploader.stages.register import RowDone, RowWork, register
 from uploader.stages.rows import differences, row_digest
 from uploader.stages.table_rows import insert_rows
@@ -41,6 +47,10 @@ class Registrar:
         self._task, self._ports = task, ports
         self._waiting: list[Carried] = []
         self._since = 0.0
+        self._in_doubt = False
+        """The last flush failed on its way: some of what waits may be in the catalog."""
+        self._begun: set[int] = set()
+        """Deliveries whose rows a table file has begun to insert."""
 
     def add(self, carried: Carried) -> None:
         """Take in a file whose object is stored, or whose row alone is to be written."""
@@ -59,13 +69,18 @@ class Registrar:
         works = [_with_digest(carried) for carried in self._waiting]
         rows = [one for one in works if one.candidate.rule.kind is RuleKind.ASSET]
         tables = [one for one in works if one.candidate.rule.kind is RuleKind.ROWS]
-        results = self._register(rows) + [self._insert_table(one) for one in tables]
-        self._waiting = []
+        self._in_doubt, in_doubt = True, self._in_doubt
+        results = self._register(rows, in_doubt=in_doubt)
+        self._waiting = [one.carried for one in tables]
+        for one in tables:
+            results.append(self._insert_table(one))
+            self._waiting = self._waiting[1:]
+        self._in_doubt = False
         return results
 
-    def _register(self, stored: Sequence[_Stored]) -> list[tuple[int, FileResult]]:
+    def _register(self, stored: Sequence[_Stored], *, in_doubt: bool) -> list[tuple[int, FileResult]]:
         works = [self._work(one) for one in stored]
-        done = register(self._ports.catalog, works)
+        done = register(self._ports.catalog, works, in_doubt=in_doubt)
         acknowledged: list[tuple[int, str, str, Row]] = []
         results = []
         for one, work, row in zip(stored, works, done, strict=True):
@@ -83,8 +98,9 @@ class Registrar:
         key = tuple(identity.columns) if isinstance(identity, ByKey) else ()
         rid = str(cargo.row.get("RID", ""))
         if not rid:
-            return RowWork(candidate.table, row, key, proof=checksum_columns(candidate.rule))
-        columns: tuple[str, ...] = tuple(row if candidate.rule.update is None else candidate.rule.update)
+            proof = checksum_columns(candidate.rule) or tuple(lasting_row(candidate, cargo.rids))
+            return RowWork(candidate.table, row, key, query=candidate.row_query, proof=proof)
+        columns = columns_to_update(candidate.rule, row)
         if cargo.action is Action.CHANGED_ROW:
             changed = differences(lasting_row(candidate, cargo.rids), cargo.row)
             columns = tuple(name for name in columns if name in changed)
@@ -102,19 +118,28 @@ class Registrar:
         )
         if row.error is not None:
             return refused(candidate.entry, root, row.error)
-        outcome = Outcome.UPDATED if work.rid else Outcome.NEW
+        is_new = not work.rid or one.carried.cargo.action is Action.NEW
+        outcome = Outcome.NEW if is_new else Outcome.UPDATED
         return arrived(candidate, root, replace(one.delivery, rid=row.rid), outcome)
 
     def _insert_table(self, one: _Stored) -> tuple[int, FileResult]:
         """The file's content is rows: no object, one insert per batch of them."""
-        cargo, candidate = one.carried.cargo, one.candidate
+        cargo, candidate, digest = one.carried.cargo, one.candidate, one.digest
+        if digest is None:
+            raise AssertionError("a file of rows is hashed before its rows are inserted")
+        in_doubt = cargo.in_doubt or one.delivery.delivery_id in self._begun
+        self._begun.add(one.delivery.delivery_id)
+        if one.delivery.state is DeliveryState.INTENDED and not in_doubt:
+            # From here on the rows may be in the catalog without our knowing.
+            nothing = Stored("", "", digest.size_bytes)
+            self._ports.journal.stored(one.delivery.delivery_id, nothing, digest)
         try:
-            inserted = insert_rows(self._ports.catalog, candidate, in_doubt=cargo.in_doubt)
+            inserted = insert_rows(self._ports.catalog, candidate, in_doubt=in_doubt)
         except UploaderError as error:
             if error.retry is not Retry.NEVER:
                 raise
             return candidate.entry.entry_id, refused(candidate.entry, cargo.root, error)
-        self._ports.journal.registered([(one.delivery.delivery_id, "", "", {"rows": inserted})])
+        self._ports.journal.registered([(one.delivery.delivery_id, "", digest.sha256, {"rows": inserted})])
         return candidate.entry.entry_id, arrived(candidate, cargo.root, one.delivery, Outcome.NEW)
 
 

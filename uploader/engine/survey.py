@@ -20,6 +20,7 @@ from uploader.model.ports import Ports, Row
 from uploader.stages.batches import batched
 from uploader.stages.describe import describe
 from uploader.stages.ignore import IgnoreRules
+from uploader.stages.lookup import Lookups
 from uploader.stages.match import find, held_by_policy
 from uploader.stages.parents import Need, missing, resolve
 from validation.check import (
@@ -70,7 +71,8 @@ def survey(task: Task, ports: Ports, *, show_all: bool) -> Generator[Event, None
             yield from _headers(task, root, ports, gathered)
         yield from _checks(task, root, ports, gathered)
     parent_rows = yield from _catalog(task, ports, gathered)
-    plan = Plan(gathered.needs, parent_rows, gathered.documents, tuple(gathered.issues))
+    lookups = Lookups(ports.catalog)
+    plan = Plan(gathered.needs, parent_rows, gathered.documents, tuple(gathered.issues), lookups)
     for root in task.roots:
         yield from _decisions(task, root, plan, ports, show_all=show_all)
     return plan
@@ -233,7 +235,7 @@ def _catalog(task: Task, ports: Ports, gathered: _Gathered) -> Generator[Event, 
     return rows
 
 
-def _decisions(task: Task, root: DroppedRoot, plan: Plan, ports: Ports, show_all: bool) -> Iterator[Event]:
+def _decisions(task: Task, root: DroppedRoot, plan: Plan, ports: Ports, *, show_all: bool) -> Iterator[Event]:
     """Last pass: decide, with the catalog's rows beside the journal's memory."""
     for decisions in decide_files(task, root, plan, ports):
         for entry, decision in decisions:

@@ -10,7 +10,7 @@ from uploader.model.ports import Row
 from uploader.stages.rows import differences, row_digest
 from validation.codes import issue
 from validation.model import Issue
-from validation.spec.model import SpecForm
+from validation.spec.model import RuleKind, SpecForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,13 @@ class Evidence:
     """Of the file as it lies on disk; None when it was never hashed since it last changed."""
     checksum_columns: tuple[str, ...]
     """Columns of the row that hold the MD5 or the SHA-256."""
+    kind: RuleKind = RuleKind.ASSET
     moved_from: Delivery | None = None
     """A registered delivery with these bytes whose own file is gone from disk."""
+    claimed_by: str = ""
+    """Another file of this survey that leads to the same record; it comes first."""
+    lacks_object: bool = False
+    """The row should say where the object lies and does not: its upload never ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +47,37 @@ class Verdict:
 
 def decide(evidence: Evidence) -> Verdict:
     """The plan's action for a file that nothing holds."""
-    row, digest = evidence.row, evidence.digest
-    if row is None:
+    if evidence.kind is RuleKind.ROWS:
+        return _content(evidence)
+    if evidence.row is None:
         return Verdict(Action.MOVED if evidence.moved_from is not None else Action.NEW)
-    if digest is None:
+    if evidence.digest is None:
         # Never hashed here: the ferry hashes first and finds out whether anything is to be sent.
         return Verdict(Action.CHANGED_BYTES)
+    return _against(evidence, evidence.row, evidence.digest)
+
+
+def _against(evidence: Evidence, row: Row, digest: Digest) -> Verdict:
+    """The file beside the row that the catalog holds for it."""
     if not any(row.get(column) for column in evidence.checksum_columns):
         return _row_without_proof(evidence, row, digest)
     if _speaks_of(row, digest, evidence.checksum_columns):
-        return _columns(evidence, row)
+        return Verdict(Action.CHANGED_BYTES) if evidence.lacks_object else _columns(evidence, row)
+    if evidence.claimed_by:
+        return _conflict(f"{evidence.claimed_by} leads to the same record and holds other bytes")
     if _written_here(evidence, row):
         return Verdict(Action.CHANGED_BYTES)
     return _conflict("the catalog holds a record of other bytes than were sent from here")
+
+
+def _content(evidence: Evidence) -> Verdict:
+    """A file whose content is rows: only our own memory can say that they were inserted."""
+    delivery, digest = evidence.delivery, evidence.digest
+    if delivery is None or delivery.state is not DeliveryState.REGISTERED:
+        return Verdict(Action.NEW)
+    if digest is not None and delivery.row_digest == digest.sha256:
+        return Verdict(Action.SAME)
+    return Verdict(Action.CHANGED_BYTES)
 
 
 def needs_whole_row(evidence: Evidence) -> bool:
@@ -86,7 +109,7 @@ def _written_here(evidence: Evidence, row: Row) -> bool:
 
 def _row_without_proof(evidence: Evidence, row: Row, digest: Digest) -> Verdict:
     """The row holds no checksum: only our own memory can say that the bytes were sent."""
-    if evidence.delivery is not None and evidence.delivery.digest == digest:
+    if evidence.delivery is not None and evidence.delivery.digest == digest and not evidence.lacks_object:
         return _columns(evidence, row)
     return Verdict(Action.CHANGED_BYTES)
 
@@ -97,8 +120,10 @@ def _columns(evidence: Evidence, row: Row) -> Verdict:
     if delivery is not None and delivery.state is DeliveryState.REGISTERED and delivery.row_digest:
         if delivery.row_digest == row_digest(evidence.wanted):
             return Verdict(Action.SAME)
-        changed = differences(evidence.wanted, delivery.written)
-        edited = differences(delivery.written, row, set(changed) & set(delivery.written))
+        # What reads as wanted already was written by a run that died before it could note it.
+        missing = set(differences(evidence.wanted, row))
+        changed = tuple(name for name in differences(evidence.wanted, delivery.written) if name in missing)
+        edited = differences(delivery.written, row, changed)
     else:
         changed = differences(evidence.wanted, row)
         # The reference behaviour of DERIVA's format is to overwrite; in ours, only empty columns are nobody's.

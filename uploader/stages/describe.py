@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import unquote
 
 from uploader.model.entries import Entry
 from uploader.model.files import Digest, Root
@@ -12,7 +13,7 @@ from uploader.stages.parents import Need, needs
 from uploader.stages.rows import canonical
 from validation.instruments.model import Header
 from validation.spec.media import media_type
-from validation.spec.model import ByKey, ByQuery, Match, Rule, Spec
+from validation.spec.model import ByKey, ByQuery, Match, Rule, RuleKind, Spec
 from validation.spec.render import (
     computed_values,
     digest_values,
@@ -63,13 +64,17 @@ class Candidate:
     @property
     def row_key(self) -> str:
         """Canonical identity of the row at its target; empty while it depends on a digest not yet known."""
-        if isinstance(self.rule.identity, ByQuery):
+        identity = None if self.rule.kind is RuleKind.ROWS else self.rule.identity
+        if isinstance(identity, ByQuery):
             return self.row_query
-        if self.rule.identity is None:
-            return canonical({"path": self.entry.source.path, "root": self.root.key})
+        if identity is None:
+            # Where the file lies in its volume, so that overlapping folders name it alike.
+            folder = self.root.inside or self.root.path.as_posix()
+            path = f"{folder.rstrip('/')}/{self.entry.source.path}"
+            return canonical({"path": path, "volume": self.root.volume_id})
         keys = {need.rule.name: need.key for need in self.parents}
         parts: dict[str, str] = {}
-        for column, template in self.rule.identity.columns.items():
+        for column, template in identity.columns.items():
             marker = marker_of(template)
             value = keys.get(marker) if marker else render(template, self.values)
             if value is None:
@@ -87,14 +92,8 @@ class Candidate:
     @property
     def held_url(self) -> str:
         """The object's URL as the catalog's row holds it; empty when it holds none."""
-        return next(
-            (
-                str(self.entry.row[column])
-                for column, template in self.rule.columns.items()
-                if template in URL_TEMPLATES and self.entry.row.get(column)
-            ),
-            "",
-        )
+        row = self.entry.row
+        return next((str(row[column]) for column in url_columns(self.rule) if row.get(column)), "")
 
     def key_columns(self, rids: Mapping[str, str]) -> dict[str, Any] | None:
         """The row's key as the catalog holds it, or None while a parent or a value is missing."""
@@ -173,9 +172,37 @@ def columns_without(rule: Rule, banned: frozenset[str]) -> dict[str, Any]:
     }
 
 
+def columns_to_update(rule: Rule, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns of `row` that may be written over an existing one: all, unless the spec names them."""
+    if rule.update is not None:
+        return tuple(name for name in rule.update if name in row)
+    # DERIVA's form gives the address of the update, `/attributegroup/SCHEMA:TABLE/KEY;COLUMN,COLUMN`.
+    template = str(rule.extras.get("record_update_template", ""))
+    if not template.startswith("/attributegroup/"):
+        return tuple(row)
+    _, _, named = template.rpartition("/")[2].partition(";")
+    wanted = {unquote(name.partition(":=")[2] or name) for name in named.split(",") if name}
+    return tuple(name for name in row if name in wanted) if wanted else tuple(row)
+
+
 def checksum_columns(rule: Rule) -> tuple[str, ...]:
     """Columns that hold the file's MD5 or SHA-256 in hex and nothing else."""
     return tuple(column for column, template in rule.columns.items() if template in ("{md5}", "{sha256}"))
+
+
+def url_columns(rule: Rule) -> tuple[str, ...]:
+    """Columns that say where the object lies."""
+    return tuple(
+        column
+        for column, template in rule.columns.items()
+        if isinstance(template, str) and template in URL_TEMPLATES
+    )
+
+
+def lacks_object(rule: Rule, row: Mapping[str, Any] | None) -> bool:
+    """Whether a row that should say where its object lies says nothing."""
+    columns = url_columns(rule) if rule.object is not None else ()
+    return row is not None and bool(columns) and not any(row.get(column) for column in columns)
 
 
 def stored_row(candidate: Candidate, rids: Mapping[str, str], url: str, preview_url: str) -> dict[str, Any]:

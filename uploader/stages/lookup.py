@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from uploader.model.ports import Catalog, Row
-from uploader.stages.describe import URL_TEMPLATES, Candidate, checksum_columns
+from uploader.stages.describe import Candidate, checksum_columns, url_columns
 from uploader.stages.rows import canonical
 from validation.codes import issue
 from validation.model import Issue
-from validation.spec.model import ByKey, ByQuery
+from validation.spec.model import ByKey, ByQuery, RuleKind
 from validation.spec.render import marker_of, render
 
 Located: TypeAlias = tuple[Candidate, Mapping[str, str]]
@@ -63,7 +63,8 @@ class HeldRows:
 
     catalog: Catalog
     _parent: str = ""
-    _rows: dict[str, Row] = field(default_factory=dict)
+    _rows: dict[str, dict[str, Row]] = field(default_factory=dict)
+    """What was asked of the parent at hand -> its rows; rules of one dataset may ask for different columns."""
 
     def of(self, located: Sequence[Located]) -> dict[int, Row]:
         """Entry id -> the row of that file, with at least the columns of interest.
@@ -73,6 +74,8 @@ class HeldRows:
         found: dict[int, Row] = {}
         loose: list[tuple[Candidate, dict[str, Any]]] = []
         for candidate, rids in located:
+            if candidate.rule.kind is RuleKind.ROWS:
+                continue
             if isinstance(candidate.rule.identity, ByQuery):
                 row = self._by_query(candidate)
                 if row is not None:
@@ -95,23 +98,33 @@ class HeldRows:
         """Look into the rows of one parent, read in pages the first time it comes up."""
         rest = [column for column in key if column != parent]
         wanted = columns_of_interest(candidate)
-        asked = canonical([candidate.table, parent, key[parent], rest, wanted])
-        if asked != self._parent:
+        if key[parent] != self._parent:
+            self._rows, self._parent = {}, key[parent]
+        asked = canonical([candidate.table, parent, rest, wanted])
+        if asked not in self._rows:
             rows = self.catalog.rows(candidate.table, {parent: key[parent]}, columns=wanted)
-            self._rows = {canonical([str(row.get(column)) for column in rest]): row for row in rows}
-            self._parent = asked
-        return self._rows.get(canonical([str(key[column]) for column in rest]))
+            self._rows[asked] = {canonical([str(row.get(column)) for column in rest]): row for row in rows}
+        return self._rows[asked].get(canonical([str(key[column]) for column in rest]))
 
     def _by_values(self, wanted: Sequence[tuple[Candidate, dict[str, Any]]]) -> dict[int, Row]:
         """Look up rows by the key column that tells them apart best, in batches."""
         groups: dict[tuple[str, tuple[str, ...]], list[tuple[Candidate, dict[str, Any]]]] = {}
         for candidate, key in wanted:
-            groups.setdefault((candidate.table, tuple(key)), []).append((candidate, key))
+            columns = (*key, "", *columns_of_interest(candidate))
+            groups.setdefault((candidate.table, columns), []).append((candidate, key))
         found: dict[int, Row] = {}
-        for (table, columns), members in groups.items():
+        for (table, _), members in groups.items():
+            columns = tuple(members[0][1])
             asked = max(columns, key=lambda column: len({str(key[column]) for _, key in members}))
             values = list(dict.fromkeys(key[asked] for _, key in members))
-            rows = self.catalog.rows_by_key(table, asked, values)
+            # What all of them share narrows the answer: a name alone may be that of thousands of other rows.
+            where = {
+                column: members[0][1][column]
+                for column in columns
+                if column != asked and len({str(key[column]) for _, key in members}) == 1
+            }
+            interest = columns_of_interest(members[0][0])
+            rows = self.catalog.rows_by_key(table, asked, values, where=where or None, columns=interest)
             by_key = {canonical([str(row.get(column)) for column in columns]): row for row in rows}
             for candidate, key in members:
                 row = by_key.get(canonical([str(key[column]) for column in columns]))
@@ -136,12 +149,9 @@ def columns_of_interest(candidate: Candidate) -> list[str]:
     """The columns a decision needs of every row: key, checksums, and where the object lies."""
     identity = candidate.rule.identity
     key = tuple(identity.columns) if isinstance(identity, ByKey) else ()
-    urls = tuple(
-        column
-        for column, template in candidate.rule.columns.items()
-        if template in URL_TEMPLATES or template == "{preview_url}"
-    )
-    return list(dict.fromkeys(("RID", *key, *checksum_columns(candidate.rule), *urls)))
+    previews = tuple(name for name, template in candidate.rule.columns.items() if template == "{preview_url}")
+    wanted = ("RID", *key, *checksum_columns(candidate.rule), *url_columns(candidate.rule), *previews)
+    return list(dict.fromkeys(wanted))
 
 
 def _parent_column(candidate: Candidate) -> str:

@@ -21,12 +21,14 @@ class RowWork:
     """All columns with their values."""
     key: tuple[str, ...]
     """Columns of `row` that identify it; empty: only its position in a batch of one does."""
+    query: str = ""
+    """Finds the row where no key does."""
     rid: str = ""
     """Update the row with this RID instead of inserting."""
     columns: tuple[str, ...] = ()
     """For an update: the columns to write."""
     proof: tuple[str, ...] = ()
-    """Columns that must agree before a row that exists already is taken for ours (the checksums)."""
+    """Columns that must agree before a row that exists already is taken for ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ class RowDone:
 _Write: TypeAlias = Callable[[Catalog, Sequence[RowWork]], list[RowDone]]
 
 
-def register(catalog: Catalog, works: Sequence[RowWork]) -> list[RowDone]:
+def register(catalog: Catalog, works: Sequence[RowWork], *, in_doubt: bool = False) -> list[RowDone]:
     """Write the rows, in the order given; a refused row gets its error and does not take others with it.
 
-    Raises only errors that concern the whole batch (no connection, no login).
+    `in_doubt`: an earlier call with these rows failed on its way, so what it may have inserted is looked for
+    first. Raises only errors that concern the whole batch (no connection, no login).
     """
     done: list[RowDone | None] = [None] * len(works)
     groups: dict[tuple[object, ...], list[int]] = {}
@@ -60,7 +63,7 @@ def register(catalog: Catalog, works: Sequence[RowWork]) -> list[RowDone]:
         groups.setdefault(group, []).append(position)
     for positions in groups.values():
         batch = [works[position] for position in positions]
-        write = _update if batch[0].rid else _insert
+        write = _update if batch[0].rid else _insert_missing if in_doubt else _insert
         for position, result in zip(positions, _halving(catalog, batch, write), strict=True):
             done[position] = result
     return [result for result in done if result is not None]
@@ -93,6 +96,27 @@ def _insert(catalog: Catalog, batch: Sequence[RowWork]) -> list[RowDone]:
         else:
             results.append(_adopted(work, existing.get(wanted)))
     return results
+
+
+def _insert_missing(catalog: Catalog, batch: Sequence[RowWork]) -> list[RowDone]:
+    """Insert the rows that are not there yet; the server alone would double those of a table without keys."""
+    there = [_found(catalog, work) for work in batch] if not batch[0].key else _found_by_key(catalog, batch)
+    missing = [work for work, row in zip(batch, there, strict=True) if row is None]
+    inserted = iter(_insert(catalog, missing) if missing else ())
+    return [
+        next(inserted) if row is None else _adopted(work, row) for work, row in zip(batch, there, strict=True)
+    ]
+
+
+def _found(catalog: Catalog, work: RowWork) -> Mapping[str, Any] | None:
+    rows = catalog.query(work.query) if work.query else []
+    return rows[0] if rows else None
+
+
+def _found_by_key(catalog: Catalog, batch: Sequence[RowWork]) -> list[Mapping[str, Any] | None]:
+    key = batch[0].key
+    rows = {_key_of(row, key): row for row in _existing(catalog, batch)}
+    return [rows.get(_key_of(work.row, key)) for work in batch]
 
 
 def _existing(catalog: Catalog, works: Sequence[RowWork]) -> list[dict[str, Any]]:
