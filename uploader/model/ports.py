@@ -154,7 +154,8 @@ class Clock(Protocol):
 class OpensFiles(Protocol):
     """Opens a source for reading; a seam for fault injection."""
 
-    def __call__(self, path: Path) -> BinaryIO: ...
+    def __call__(self, path: Path) -> BinaryIO:
+        """Open the file for reading its bytes."""
 
 
 class Journal(Protocol):
