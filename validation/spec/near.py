@@ -57,6 +57,7 @@ class SegmentNear:
             regex.compile(strict.parts(segment.parts[:count]), flags)
             for count in range(len(segment.parts) + 1)
         )
+        self._ending = regex.compile(f"(?:{strict.parts(_ending(segment.parts))})\\Z", flags)
         free = len(segment.parts) == 1 and isinstance(segment.parts[0], Field)
         self.weight = _FREE if free and segment.parts[0].type.open_ended else 1.0  # type: ignore[union-attr]
 
@@ -70,11 +71,17 @@ class SegmentNear:
         return True
 
     def failure(self, text: str) -> tuple[float, str, str]:
-        """(share of the parts that fit, the text they took, what was expected behind it)."""
+        """(how well the text fits, the part of it that was taken, what was expected behind that).
+
+        Half the fit is the ending: a picture with a bad name is nearer to the rule for pictures than to one for
+        other kinds of file, however much of the name that one would take.
+        """
         try:
-            return self._failure(text)
+            share, taken, expected = self._failure(text)
+            ends_well = self._ending.search(text, timeout=TIMEOUT_S) is not None
         except TimeoutError:
             return 0.0, "", _wanted(self._parts)
+        return (share + ends_well) / 2, taken, expected
 
     def _failure(self, text: str) -> tuple[float, str, str]:
         count, taken = 0, ""
@@ -113,6 +120,16 @@ class SegmentNear:
     def wanted(self) -> str:
         """What it takes, in words."""
         return _wanted(self._parts)
+
+
+def _ending(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The last literal and what follows it: the suffix of a file's name; nothing when the end is free text."""
+    last = parts[-1]
+    if isinstance(last, Literal):
+        return (last,)
+    if isinstance(last, Field) and last.type.open_ended:
+        return ()
+    return parts[-2:]
 
 
 class TemplateNear:
