@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from uploader.model.errors import SettingsError
-from uploader.model.ports import Catalog, ObjectStore, Ports
+from uploader.model.ports import Catalog, Clock, ObjectStore, Ports
 from validation.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uploader.remote.http import Connection
 
 DEFAULT_CATALOG = "1"
+LONGEST_NAP_S = 0.1
 DEFAULT_SPEC = "em-session"
 """What a newcomer's folder is read by when neither they nor the catalog name a spec."""
 
@@ -68,7 +69,14 @@ def _state_dir(environment: Mapping[str, str]) -> Path:
 
 
 class SystemClock:
-    """The real time."""
+    """The real time; its waits can be cut short, so that a stopped run need not sit out an outage."""
+
+    def __init__(self) -> None:
+        self._is_hurried = False
+
+    def hurry(self) -> None:
+        """End every wait now and from now on; safe in a signal handler."""
+        self._is_hurried = True
 
     def now(self) -> str:
         """UTC as RFC 3339."""
@@ -80,7 +88,9 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        time.sleep(seconds)
+        until = time.monotonic() + seconds
+        while not self._is_hurried and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, LONGEST_NAP_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ class Remote:
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Remote]:
+def connect(settings: Settings, clock: Clock | None = None) -> Iterator[Remote]:
     """The named server, or the embedded one, which is started when it is not running.
 
     Raises NotSignedIn, Unreachable or SettingsError, each with its remedy.
@@ -107,7 +117,7 @@ def connect(settings: Settings) -> Iterator[Remote]:
     from uploader.remote.http import Connection
     from uploader.remote.session import require_session
 
-    clock = SystemClock()
+    clock = clock or SystemClock()
     endpoint = None
     if settings.server:
         url, credentials = base_url(settings.server), from_environment()
@@ -169,14 +179,21 @@ def open_engine(
             catalog, store = cast(Catalog, _Nowhere()), cast(ObjectStore, _Nowhere())
             chosen = spec or _default_spec()
         else:
-            remote = stack.enter_context(connect(settings))
+            remote = stack.enter_context(connect(settings, clock))
             chosen = spec or spec_of(remote)
             _prepare_embedded(remote, chosen)
             catalog, store = remote.catalog, PatientStore(remote.store, clock)
         extractor = PooledExtractor()
         stack.callback(extractor.close)
         ports = Ports(store, catalog, journal, extractor, clock)
-        yield Engine(ports, roots=dropped, spec=chosen, offline=offline, state_dir=settings.state_dir)
+        yield Engine(
+            ports,
+            roots=dropped,
+            spec=chosen,
+            offline=offline,
+            state_dir=settings.state_dir,
+            on_stop=clock.hurry,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from uploader.engine.plan import Plan
 from uploader.engine.registrar import Registrar
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Entry
-from uploader.model.errors import Cancelled, RemoteError, Retry, UploaderError
+from uploader.model.errors import Cancelled, ChecksumMismatch, RemoteError, Retry, UploaderError
 from uploader.model.events import Event, FileFinished, Parked
 from uploader.model.files import Action, FileResult, Outcome
 from uploader.model.ports import Ports
@@ -108,6 +108,8 @@ def _root(
     twins: list[Entry] = []
     entries = ports.journal.entries(task.run, task.target, root.root_id, by_dataset=True, actions=TO_DO)
     for page in batched((entry for entry in entries if entry.outcome is None), PAGE):
+        if task.stopped() or tally.parked is not None:
+            return
         load = loading.page(page, crew)
         twins += load.twins
         yield from _finish(task, ports, load.finished)
@@ -151,7 +153,8 @@ def _taken_in(
         return
     if isinstance(error, Cancelled):
         return
-    if isinstance(error, RemoteError) and error.retry is not Retry.NEVER:
+    is_of_this_file = error.retry is Retry.NEVER or isinstance(error, ChecksumMismatch)
+    if isinstance(error, RemoteError) and not is_of_this_file:
         # Retried in vain, no login, or no room: true for every other file as well.
         yield from _park(task, tally, error)
         return

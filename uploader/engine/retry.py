@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from uploader.model.errors import RemoteError, UploaderError
+from uploader.model.errors import ChecksumMismatch, RemoteError, UploaderError
 from uploader.model.files import Stored
 from uploader.model.ports import Clock, ObjectStore
 from uploader.remote.retry import TRANSFER_RETRY, RetryPolicy, retrying
@@ -113,7 +113,18 @@ class PatientStore:
 
     def finalise(self, job: str) -> Stored:
         """See ObjectStore; NotFound after a repeat may mean that the first call got through."""
-        return self._trying(lambda: self.store.finalise(job))
+
+        def once() -> Stored | ChecksumMismatch:
+            try:
+                return self.store.finalise(job)
+            except ChecksumMismatch as mismatch:
+                # Asking again helps nothing: parts have to be sent again.
+                return mismatch
+
+        found = self._trying(once)
+        if isinstance(found, ChecksumMismatch):
+            raise found
+        return found
 
     def cancel_job(self, job: str) -> None:
         """See ObjectStore."""

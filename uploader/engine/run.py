@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
@@ -44,16 +44,25 @@ class Engine:
     """Surveys and ferries a set of dropped folders by one spec to one target."""
 
     def __init__(
-        self, ports: Ports, *, roots: Sequence[Root], spec: Spec, offline: bool, state_dir: Path
+        self,
+        ports: Ports,
+        *,
+        roots: Sequence[Root],
+        spec: Spec,
+        offline: bool,
+        state_dir: Path,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._ports, self._spec, self._offline, self._state_dir = ports, spec, offline, state_dir
         self._roots = tuple(roots)
+        self._on_stop = on_stop
         self._stopping = Flag()
         self._seen = _Seen()
 
     def stop(self) -> None:
         """Ask the run to end: what is under way is finished or kept; may be called from a signal handler."""
         self._stopping.set()
+        self._on_stop()
 
     def run(
         self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None = None
@@ -93,10 +102,11 @@ class Engine:
         task, plan = self._seen.task, self._seen.plan
         if task is None:
             raise AssertionError("the survey has made the task")
-        if planned.held_by_strict:
-            yield from withhold(
-                task, plan, self._ports, "Nothing was sent: something is held and --strict is set."
-            )
+        if planned.held_by_strict or task.stopped():
+            why = "Stopped before anything was sent."
+            if planned.held_by_strict:
+                why = "Nothing was sent: something is held and --strict is set."
+            yield from withhold(task, plan, self._ports, why)
             tally = Tally()
         else:
             with chunk_threads() as threads:

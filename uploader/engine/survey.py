@@ -67,9 +67,13 @@ def survey(task: Task, ports: Ports, *, show_all: bool) -> Generator[Event, None
     gathered = _Gathered()
     for root in task.roots:
         yield from _names(task, root, ports, gathered)
-        if task.depth is not Depth.NAMES:
+        if task.depth is not Depth.NAMES and not task.stopped():
             yield from _headers(task, root, ports, gathered)
-        yield from _checks(task, root, ports, gathered)
+        if not task.stopped():
+            yield from _checks(task, root, ports, gathered)
+    if task.stopped():
+        # Half a survey knows neither what is missing nor what a dataset holds: nothing is decided by it.
+        return Plan(issues=tuple(gathered.issues))
     parent_rows = yield from _catalog(task, ports, gathered)
     lookups = Lookups(ports.catalog)
     plan = Plan(gathered.needs, parent_rows, gathered.documents, tuple(gathered.issues), lookups)

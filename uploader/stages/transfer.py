@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from uploader.model.entries import Delivery, DeliveryState, Job
-from uploader.model.errors import Cancelled, Conflict, NotFound, SourceChanged, Unreachable
+from uploader.model.errors import (
+    Cancelled,
+    ChecksumMismatch,
+    Conflict,
+    NotFound,
+    RemoteError,
+    SourceChanged,
+    Unreachable,
+)
 from uploader.model.files import Digest, Proof, SourceFile, Stored
 from uploader.model.ports import Journal, ObjectStore
 from uploader.stages.digest import ChunkReader, digest_file, read_whole
+from uploader.stages.room import Room
 
 SMALL_BYTES = 8 * 1024 * 1024
 """Files up to this size go in one request: the whole body is held once per file on its way."""
@@ -20,8 +29,8 @@ SMALL_BYTES = 8 * 1024 * 1024
 CHUNK_BYTES = 8 * 1024 * 1024
 """Size of a chunk: at 100 MB/s a lost one costs 80 ms; the server's limit is 128 MiB."""
 
-CHUNKS_IN_FLIGHT = 4
-"""Chunks of one file sent at the same time; with CHUNK_BYTES this bounds the memory of one transfer."""
+CHUNKS_IN_FLIGHT = 3
+"""Chunks of one file sent at the same time while one more is read: two large files fill the room there is."""
 
 Progress: TypeAlias = Callable[[int], None]
 Stop: TypeAlias = Callable[[], bool]
@@ -61,6 +70,7 @@ class Wire:
     store: ObjectStore
     journal: Journal
     chunk_threads: Executor
+    room: Room = field(default_factory=Room)
     small_bytes: int = SMALL_BYTES
     chunk_bytes: int = CHUNK_BYTES
 
@@ -83,8 +93,25 @@ def transfer(sending: Sending, wire: Wire, *, progress: Progress, stop: Stop) ->
         )
         return Sent(stored, delivery.digest, 0)
     if sending.source.size_bytes <= wire.small_bytes:
-        return _send_whole(sending, wire, progress)
-    return _send_chunks(sending, wire, progress, stop)
+        with wire.room.held(sending.source.size_bytes, stop):
+            return _send_whole(sending, wire, progress)
+    with wire.room.held((CHUNKS_IN_FLIGHT + 1) * wire.chunk_bytes, stop):
+        try:
+            return _send_chunks(sending, wire, progress, stop)
+        except _JobUnusable:
+            # Its parts are lost or are not what was sent: once more, in a job of its own.
+            try:
+                return _send_chunks(sending, wire, progress, stop)
+            except _JobUnusable as again:
+                raise again.cause from None
+
+
+class _JobUnusable(Exception):
+    """The server refuses to go on with a job; it has been given up on both sides."""
+
+    def __init__(self, cause: RemoteError) -> None:
+        super().__init__(cause.summary)
+        self.cause = cause
 
 
 def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
@@ -148,19 +175,17 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
     )
     try:
         sent_bytes = _send_missing(reader, job, wire, progress, stop)
+        digest = reader.digest
+        stored = _finalise(wire.store, name, job, digest)
     except SourceChanged:
         wire.store.cancel_job(job.path)
         wire.journal.close_job(job.job_id)
         raise
-    except NotFound:
-        # The server forgot the job (cancelled, or finalised by a run that died): start afresh next time.
+    except (NotFound, Conflict, ChecksumMismatch) as error:
+        # Cancelled by somebody, parts missing, or other bytes than were sent: the server says so only now.
+        wire.store.cancel_job(job.path)
         wire.journal.close_job(job.job_id)
-        adopted = _finalised_before(wire.store, name, job, reader.digest if reader.finished else None)
-        if adopted is None:
-            raise
-        return Sent(adopted, reader.digest, 0)
-    digest = reader.digest
-    stored = _finalise(wire.store, name, job, digest)
+        raise _JobUnusable(error) from error
     wire.store.set_checksums(stored.url, md5=bytes.fromhex(digest.md5), sha256=bytes.fromhex(digest.sha256))
     wire.journal.close_job(job.job_id)
     return Sent(_proven(stored, digest, Proof.CHUNK_MD5), digest, sent_bytes)
@@ -235,9 +260,9 @@ def _finalise(store: ObjectStore, name: str, job: Job, digest: Digest) -> Stored
         return adopted
 
 
-def _finalised_before(store: ObjectStore, name: str, job: Job, digest: Digest | None) -> Stored | None:
+def _finalised_before(store: ObjectStore, name: str, job: Job, digest: Digest) -> Stored | None:
     found = store.head(name)
-    if found is None or digest is None:
+    if found is None:
         return None
     is_this_job = found.version == job.path.rpartition("/")[2]
     return found if is_this_job and found.size_bytes == digest.size_bytes else None
