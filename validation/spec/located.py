@@ -191,7 +191,11 @@ class _Reader:
         walk = JsonPlaces(text, MAX_DEPTH, self.fault)
         walk.run()
         self.places, self.keys = walk.places, walk.keys
-        return _plain(value)
+        try:
+            return _plain(value)
+        except RecursionError:
+            # Newer Pythons parse deeper than they recurse; the walk has told the fault.
+            return None
 
 
 class _Pairs(list[tuple[str, Any]]):
