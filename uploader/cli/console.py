@@ -140,6 +140,21 @@ def urgent(text: str) -> None:
 
 def prepare_streams() -> None:
     """Let any file name be shown: what the terminal's encoding lacks is escaped, never a crash."""
+    _occupy_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _occupy_standard_descriptors() -> None:
+    # A caller may have closed them (`>&-`, some schedulers). The next file opened would get the number, and what is
+    # said to stdout or stderr would go into the journal.
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for good

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from uploader.cli import wording
@@ -44,6 +44,9 @@ def follow(events: Iterable[Event], display: Display) -> Summary:
             summary = fold(summary, event)
             display.show(event, summary)
     finally:
+        # When showing fails (a closed pipe, a full disk), the run ends here and now: its journal is still open.
+        if isinstance(events, Generator):
+            events.close()
         display.close()
     return summary
 

@@ -93,10 +93,23 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one p
         # The reader of our output has left (`| head`); stdout must not be flushed into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.SOMETHING_LEFT
+    except OSError as error:
+        show_fault(_of_the_system(error))
+        return Exit.COULD_NOT_RUN
     except Exception:  # noqa: BLE001 - a mistake in the program must not look like exit code 1
         show_crash()
         return Exit.COULD_NOT_RUN
     return result if isinstance(result, int) else Exit.DONE
+
+
+def _of_the_system(error: OSError) -> UploaderError:
+    """What the operating system refused, where no step has better words for it."""
+    about = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return UploaderError(
+        f"The system refused something: {error.strerror or error}{about}.",
+        detail="Everything that the server has acknowledged is kept, and your files were not touched.",
+        remedy="Make room or give the right that is missing, and run the same command again.",
+    )
 
 
 def main() -> None:
