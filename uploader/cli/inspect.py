@@ -40,12 +40,21 @@ def command(*, file: Path, raw: bool, as_json: bool) -> int:
 
 
 def _refuse_unless_file(path: Path) -> None:
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+        if is_there and not is_folder:
+            path.open("rb").close()
+    except OSError as error:
+        raise SourceUnreadable(
+            f"{path} cannot be read: {error.strerror or error}.",
+            remedy="Give this account the right to read it, or check the path.",
+        ) from error
+    if is_folder:
         raise SourceUnreadable(
             f"{path} is a folder.",
             remedy=f"Name one file in it, or check it whole: nanoferry validate {path}",
         )
-    if not path.exists():
+    if not is_there:
         raise SourceVanished(f"There is no file {path}.", remedy="Check the spelling of the path.")
 
 

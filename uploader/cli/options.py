@@ -22,5 +22,18 @@ spec_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON on stdout; words for people go to stderr."
 )
-folder = click.Path(path_type=Path)
-"""A path as it was typed. Whether it exists is the engine's question: it answers with a remedy."""
+
+
+class _AsTyped(click.ParamType[Path]):
+    """A path as it was typed. Whether it can be read is the command's question: it answers with a remedy."""
+
+    name = "path"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path; an empty one is a variable that was never set, and must not mean the current folder."""
+        if not str(value):
+            self.fail("it is empty; is a variable not set?", param, ctx)
+        return Path(value)
+
+
+folder = _AsTyped()
