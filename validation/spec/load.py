@@ -17,20 +17,22 @@ from validation.spec.model import Spec
 from validation.specset import data_dir
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-BULK_UPLOAD_TAG = "tag:isrd.isi.edu,2019:bulk-upload"
-"""The catalog annotation that holds a DERIVA bulk-upload document."""
 
 
 def load(path: Path) -> Spec:
-    """The spec in the file; raises SpecError with all faults, or OSError when it cannot be read."""
-    size_bytes = path.stat().st_size
+    """The spec in the file; raises SpecError with all faults."""
+    try:
+        size_bytes = path.stat().st_size
+        content = path.read_bytes() if size_bytes <= 4 * MAX_CHARS else b""
+    except OSError as error:
+        raise _not_found(str(path), f"cannot be read: {error.strerror or error}") from error
     if size_bytes > 4 * MAX_CHARS:
         raise SpecError(
             str(path),
             [issue("spec.syntax", f"the spec has {size_bytes:,} bytes; that is no spec", path=str(path))],
         )
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(
             str(path),
@@ -78,20 +80,21 @@ def shipped() -> Mapping[str, Path]:
 def find(name_or_path: str) -> Path:
     """The file of a spec: a path that exists, else a shipped spec of that name. Raises SpecError for neither."""
     path = Path(name_or_path)
-    if path.is_file():
-        return path
     known = shipped()
-    if name_or_path in known:
-        return known[name_or_path]
-    what = "a folder" if path.is_dir() else "neither a file nor a shipped spec"
-    raise SpecError(
+    try:
+        if path.is_file():
+            return path
+        if name_or_path in known:
+            return known[name_or_path]
+        what = "is a folder" if path.is_dir() else "is neither a file nor a shipped spec"
+    except OSError as error:
+        what = f"cannot be looked at: {error.strerror or error}"
+    raise _not_found(name_or_path, what)
+
+
+def _not_found(name_or_path: str, what: str) -> SpecError:
+    remedy = f"Give the path of a spec file, or one of: {', '.join(shipped())}."
+    return SpecError(
         name_or_path,
-        [
-            issue(
-                "spec.not_found",
-                f"{name_or_path} is {what}",
-                path=name_or_path,
-                remedy=f"Give the path of a spec file, or one of: {', '.join(known)}.",
-            )
-        ],
+        [issue("spec.not_found", f"{name_or_path} {what}", path=name_or_path, remedy=remedy)],
     )
