@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ START_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 20.0
 POLL_S = 0.03
 LOG_TAIL_CHARS = 1500
+LEAST_ROOM_BYTES = 1 << 20
 
 _started: list[subprocess.Popen[bytes]] = []
 """Servers this process started: kept so that a stopped one is reaped instead of left as a zombie."""
@@ -89,7 +91,14 @@ def stop(data_dir: Path) -> bool:
     if endpoint is None:
         return False
     # A file instead of a signal: the same on three systems, and it can never hit a process that reuses the pid.
-    write_private(data_dir / STOP_FILE, endpoint.run)
+    try:
+        write_private(data_dir / STOP_FILE, endpoint.run)
+    except OSError as error:
+        raise SettingsError(
+            f"The embedded catalog cannot be asked to stop: {error.strerror or error} ({data_dir}).",
+            detail="It runs on. What it has acknowledged is safe on disk.",
+            remedy=f"Make room there and try again, or end process {endpoint.pid} yourself.",
+        ) from error
     deadline = time.monotonic() + STOP_DEADLINE_S
     while is_held(data_dir / LOCK_FILE):
         current = read_endpoint(data_dir)
@@ -143,4 +152,8 @@ def _log_tail(data_dir: Path) -> str:
         text = (data_dir / LOG_FILE).read_text("utf-8", errors="replace").strip()
     except OSError:
         return "It left no log."
-    return f"End of its log: {text[-LOG_TAIL_CHARS:]}" if text else "Its log is empty."
+    if text:
+        return f"End of its log: {text[-LOG_TAIL_CHARS:]}"
+    # The one cause that keeps a server from writing why it ended.
+    free_bytes = shutil.disk_usage(data_dir).free
+    return "Its disk is full." if free_bytes < LEAST_ROOM_BYTES else "Its log is empty."

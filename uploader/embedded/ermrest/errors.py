@@ -12,6 +12,7 @@ PHRASES = {
     412: "Precondition failed.",
     413: "Request entity too large.",
     415: "The request input type is not supported.",
+    500: "Internal server error.",
     501: "Request not implemented.",
     507: "Insufficient storage.",
 }
@@ -31,6 +32,13 @@ class Refusal(Exception):
 def malformed(detail: str) -> Refusal:
     """400: the request cannot be understood."""
     return Refusal(400, detail)
+
+
+def damaged() -> Refusal:
+    """500: the file of the catalog holds something else than we wrote."""
+    return Refusal(
+        500, "the file of this catalog is damaged; it was left as it is. Restore it from a backup."
+    )
 
 
 def not_found(detail: str) -> Refusal:

@@ -11,7 +11,7 @@ from typing import Any
 
 import regex
 
-from uploader.embedded.ermrest.errors import Refusal, malformed
+from uploader.embedded.ermrest.errors import Refusal, damaged, malformed
 from uploader.embedded.ermrest.types import BadValue, Stored, column_type
 
 QUERY_TIME_LIMIT_S = 60.0
@@ -80,6 +80,8 @@ class Session:
             raise self._refusal from error
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             raise malformed("Query run time limit exceeded.") from error
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise damaged() from error
         if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
             raise Refusal(
                 507,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 
 from uploader.embedded.ermrest import acl, growing
 from uploader.embedded.ermrest.database import CatalogDatabase
-from uploader.embedded.ermrest.errors import conflict, malformed, not_found
+from uploader.embedded.ermrest.errors import conflict, damaged, malformed, not_found
 from uploader.embedded.identity import Client
 
 _CATALOG_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
@@ -41,7 +42,10 @@ class CatalogStore:
                 path = self._folder / f"{catalog_id}.sqlite"
                 if not _CATALOG_ID.fullmatch(catalog_id) or not path.is_file():
                     raise not_found(f"catalog {catalog_id}")
-                self._open[catalog_id] = CatalogDatabase(path)
+                try:
+                    self._open[catalog_id] = CatalogDatabase(path)
+                except sqlite3.DatabaseError as error:
+                    raise damaged() from error
             return self._open[catalog_id]
 
     def create(
