@@ -20,6 +20,9 @@ def base_url(text: str) -> str:
     given = text.strip()
     if not given:
         raise _refusal(text, "it is empty")
+    if "@" in given:
+        # First of all, because every other refusal shows what was given.
+        raise _refusal("", "it holds a user name or password; use NANOFERRY_TOKEN for that")
     if any(letter.isspace() for letter in given):
         raise _refusal(text, "it holds a space")
     has_scheme = "://" in given
@@ -38,8 +41,6 @@ def base_url(text: str) -> str:
         raise _refusal(text, f"{host} is no host name") from error
     if not host:
         raise _refusal(text, "it names no host")
-    if parts.username or parts.password:
-        raise _refusal("the given address", "it holds a user name or password; use NANOFERRY_TOKEN for that")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise _refusal(text, "it goes on after the host; only scheme, host and port belong here")
     scheme = parts.scheme if has_scheme else ("http" if is_loopback(host) else "https")
@@ -68,7 +69,7 @@ def _netloc(host: str, port: int | None, scheme: str) -> str:
 
 def _refusal(text: str, why: str) -> SettingsError:
     return SettingsError(
-        f"The server address {text!r} can't be used: {why}.",
+        f"The server address {f'{text!r} ' if text else ''}can't be used: {why}.",
         detail="Nothing was sent.",
         remedy=f"Give it as {_EXAMPLE} (--server or NANOFERRY_SERVER).",
     )
