@@ -17,7 +17,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A new catalog and a new memory."""
     # Worker processes have tests of their own; here they would only cost a second per test.
     monkeypatch.setattr(workers, "PooledExtractor", workers.InlineExtractor)
-    with in_thread(tmp_path / "catalog") as endpoint:
+    with in_thread(tmp_path / "state" / "catalog") as endpoint:
         yield World(tmp_path, endpoint)
 
 

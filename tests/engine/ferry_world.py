@@ -81,7 +81,7 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return Settings(self.server, "1", self.state_dir, self.home / "catalog")
+        return Settings(self.server, "1", self.state_dir, self.state_dir / "catalog")
 
     @contextmanager
     def engine(self, *roots: Path, spec: Spec | None = None) -> Iterator[Engine]:

@@ -58,7 +58,7 @@ class Watched:
 def main(home: Path, data: Path, spec: Path, number: int, moment: str) -> None:
     run.Wire = SMALL_WIRE  # type: ignore[misc,assignment]
     workers.PooledExtractor = workers.InlineExtractor  # type: ignore[misc,assignment]
-    settings = Settings("", "1", home / "state", home / "catalog")
+    settings = Settings("", "1", home / "state", home / "state" / "catalog")
     count = Count(number, moment)
     with open_engine(settings, roots=[data], spec=load(spec)) as engine:
         ports = engine._ports

@@ -58,7 +58,7 @@ def prepared(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Worl
     """A world whose folder was carried once and has changed since."""
     monkeypatch.setattr(workers, "PooledExtractor", workers.InlineExtractor)
     monkeypatch.setattr(run, "Wire", SMALL_WIRE)
-    with in_thread(home / "catalog") as endpoint:
+    with in_thread(home / "state" / "catalog") as endpoint:
         world = World(home, endpoint)
         first_state(home / "data")
         assert set(world.upload(home / "data").outcomes) == {"new"}

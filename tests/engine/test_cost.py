@@ -1,0 +1,127 @@
+"""What a run costs: requests of a second run, files opened, memory, threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from fault_proxy import FaultPlan, FaultProxy
+from ferry_world import SESSION, World, fill, session
+
+from uploader.engine import workers
+from validation.check import Depth
+
+OURS = ("carry", "chunk", "extract")
+"""How the engine's threads are named; the server of these tests has threads, too."""
+
+
+@pytest.fixture
+def counted(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """A proxy that hears every request."""
+    empty = world.home / "empty"
+    empty.mkdir()
+    world.upload(empty)
+    monkeypatch.setenv("NANOFERRY_TOKEN", world.endpoint.token)
+    with FaultProxy(world.endpoint.url, FaultPlan([])) as proxy:
+        world.server = proxy.url
+        yield proxy
+
+
+def notes(folder: Path, count: int) -> Path:
+    return fill(folder, {f"{SESSION}/note_{number:04}.txt": b"%d" % number for number in range(count)})
+
+
+def requests_of(world: World, proxy: FaultProxy, folder: Path) -> list[str]:
+    before = len(proxy.asked)
+    world.upload(folder)
+    return proxy.lines()[before:]
+
+
+def test_a_second_run_asks_as_much_for_500_files_as_for_50(
+    world: World, data: Path, counted: FaultProxy
+) -> None:
+    few = notes(data / "few", 50)
+    world.upload(few)
+    asked_for_few = requests_of(world, counted, few)
+    many = notes(data / "many" / "more", 500)
+    (many / "NFFA-7" / "gold").rename(many / "NFFA-7" / "silver")
+    world.upload(many)
+    asked_for_many = requests_of(world, counted, many)
+    assert not [line for line in asked_for_many if line.split()[0] not in ("GET", "HEAD")]
+    assert len(asked_for_many) == len(asked_for_few) <= 8, Counter(asked_for_many)
+
+
+def test_a_first_run_writes_rows_in_batches(world: World, data: Path, counted: FaultProxy) -> None:
+    asked = requests_of(world, counted, notes(data, 300))
+    rows = [line for line in asked if line.startswith("POST /ermrest/") and "File" in line]
+    assert len(rows) <= 6
+    # One PUT an object, and nothing else that grows with the files.
+    assert len([line for line in asked if "/hatrac/" not in line]) <= 20
+
+
+OPENED = """
+import sys
+from pathlib import Path
+
+opened = []
+data = sys.argv[1]
+
+def hear(event, args):
+    if event == "open" and isinstance(args[0], str | bytes) and str(args[0]).startswith(data):
+        opened.append((args[0], args[1]))
+
+sys.addaudithook(hear)
+from uploader.cli.main import main
+try:
+    main()
+except SystemExit as left:
+    assert not left.code, left.code
+print("OPENED", len(opened), opened[:3])
+"""
+
+
+def test_a_second_run_opens_no_file(world: World, data: Path) -> None:
+    session(data)
+    world.upload(data)
+    script = world.home / "hear.py"
+    script.write_text(
+        OPENED.replace(
+            "sys.addaudithook(hear)", "sys.addaudithook(hear)\nsys.argv[1:] = ['upload', '--dir', data]"
+        ),
+        "utf-8",
+    )
+    environment = os.environ | {"NANOFERRY_STATE_DIR": str(world.state_dir)}
+    done = subprocess.run(
+        [sys.executable, str(script), str(data)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "OPENED 0" in done.stdout
+    assert "3  already there" in done.stdout
+
+
+def test_closing_early_leaves_no_thread_and_no_process(
+    world: World, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    session(data, [f"area1_{number:03}.png" for number in range(1, 30)])
+    children = {child.pid for child in psutil.Process().children(recursive=True)}
+    for stop_at in ("run_started", "survey_progressed", "plan_made", "file_started", "file_finished"):
+        with world.engine(data) as engine:
+            assert workers.PooledExtractor is not workers.InlineExtractor
+            events = engine.run(dry_run=False, strict=False, depth=Depth.HEADERS)
+            for event in events:
+                if event.kind == stop_at:
+                    break
+            events.close()
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith(OURS)]
+        assert left == []
+        assert {child.pid for child in psutil.Process().children(recursive=True)} <= children
+    assert not world.upload(data).outcomes.keys() & {"failed", "cancelled", "held"}
+    assert {len(versions) for versions in world.objects().values()} == {1}
