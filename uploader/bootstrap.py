@@ -166,14 +166,15 @@ def open_engine(
     from uploader.engine.workers import PooledExtractor
     from uploader.journal.lock import hold_root
     from uploader.journal.store import open_journal
-    from uploader.stages.roots import make_root
+    from uploader.stages.roots import make_root, outermost
 
     clock = SystemClock()
-    dropped = [make_root(path) for path in roots]
+    dropped = list({root.key: root for root in map(make_root, roots)}.values())
     with ExitStack() as stack:
         journal = open_journal(settings.state_dir)
         stack.callback(journal.close)
-        for root in dropped:
+        # A hold covers what lies below, so a folder inside another one needs none of its own.
+        for root in outermost(dropped):
             stack.enter_context(hold_root(settings.state_dir, root))
         if offline:
             catalog, store = cast(Catalog, _Nowhere()), cast(ObjectStore, _Nowhere())

@@ -46,7 +46,7 @@ class Told:
 
     @property
     def outcomes(self) -> Counter[str]:
-        return Counter(result.outcome.value for result in self.results.values())
+        return Counter(event.result.outcome.value for event in self.events if isinstance(event, FileFinished))
 
     @property
     def plan(self) -> list[str]:

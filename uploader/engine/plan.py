@@ -17,6 +17,11 @@ from uploader.stages.describe import Candidate, checksum_columns, lacks_object, 
 from uploader.stages.lookup import HeldRows, Located, Lookups, whole_rows
 from uploader.stages.parents import Need, rids_of
 from validation.model import Issue, Scope
+from validation.spec.objects import object_name
+from validation.spec.render import needs_digest
+
+SENDS = frozenset({Action.NEW, Action.CHANGED_BYTES})
+"""Actions that store an object under the name that the spec gives it."""
 
 BATCH = 500
 """Entries decided at a time: a few requests and one transaction each."""
@@ -95,7 +100,9 @@ class Deciding:
             decision = Decision(entry.entry_id, Action.NEW, (*entry.issues, *issues))
             if self._holds(found, decision.issues):
                 decision = replace(decision, action=Action.HELD)
-            elif not self._task.offline:
+            elif self._task.offline:
+                decision = self._named(found, decision)
+            else:
                 free.append(found)
             decisions[entry.entry_id] = decision
         for decision in self._free(free):
@@ -146,7 +153,19 @@ class Deciding:
             origin = moved.get(candidate.entry.entry_id)
             verdict = decide(replace(known, moved_from=origin))
             row = known.row or ({"RID": origin.rid} if origin is not None else {})
-            yield Decision(candidate.entry.entry_id, verdict.action, verdict.issues, row)
+            decision = Decision(candidate.entry.entry_id, verdict.action, verdict.issues, row)
+            yield self._named(candidate, decision) if verdict.action in SENDS else decision
+
+    @staticmethod
+    def _named(candidate: Candidate, decision: Decision) -> Decision:
+        """The decision, or held when the object cannot have the name that the spec gives it."""
+        rule = candidate.rule
+        if rule.object is None or rule.record_first or (candidate.digest is None and needs_digest(rule)):
+            return decision
+        name = object_name(rule, candidate.values)
+        if isinstance(name, str):
+            return decision
+        return replace(decision, action=Action.HELD, issues=(*decision.issues, name))
 
     def _claimed_by(self, candidate: Candidate) -> str:
         """Another file that leads to the same record and comes first; empty when there is none."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
 
 from uploader.model.errors import SettingsError
 from uploader.model.files import Root
@@ -40,3 +40,13 @@ def make_root(path: Path, *, volume: Callable[[Path], Volume] = volume_of) -> Ro
         remedy="Check the spelling, and that its disk or share is connected.",
         path=str(absolute),
     )
+
+
+def outermost(roots: Sequence[Root]) -> list[Root]:
+    """The roots that lie in none of the others."""
+    places = [(root.volume_id, PurePosixPath(root.inside or root.path.as_posix())) for root in roots]
+    return [
+        root
+        for root, (volume, place) in zip(roots, places, strict=True)
+        if not any(volume == other and above in place.parents for other, above in places)
+    ]

@@ -1,0 +1,288 @@
+"""What changed since the last run, here or there: moves, edits, twins, lost memory, moved folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ferry_world import SESSION, World, fill, png, session
+
+from uploader.model.events import FileFinished
+from validation.check import Depth
+
+DATASET = "nanoscience:Dataset"
+
+
+def by_path(world: World) -> dict[str, dict[str, Any]]:
+    return {row["Path"]: row for row in world.rows()}
+
+
+def versions(world: World) -> dict[str, int]:
+    return {name.rpartition("/")[2]: len(found) for name, found in world.objects().items()}
+
+
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted(
+        (path.relative_to(folder).as_posix(), path.lstat().st_size, path.lstat().st_mtime_ns)
+        for path in folder.rglob("*")
+    )
+
+
+def test_changed_bytes_make_a_second_version_and_update_the_same_row(world: World, data: Path) -> None:
+    world.upload(session(data))
+    before = by_path(world)["notes.txt"]
+    fill(data / SESSION, {"notes.txt": b"more notes"})
+    assert world.upload(data).outcomes == {"same": 2, "updated": 1}
+    after = by_path(world)["notes.txt"]
+    assert after["RID"] == before["RID"]
+    assert world.content(after["URL"]) == b"more notes"
+    assert versions(world)["notes.txt"] == 2
+
+
+def test_a_touched_file_is_the_same(world: World, data: Path) -> None:
+    world.upload(session(data))
+    os.utime(data / SESSION / "notes.txt", (1, 1))
+    told = world.upload(data)
+    assert told.outcomes == {"same": 3}
+    assert told.finished.sent_bytes == 0
+
+
+def test_a_renamed_folder_moves_its_rows(world: World, data: Path) -> None:
+    fill(data / SESSION, {"day1/a.txt": b"same bytes", "day1/b.txt": b"same bytes", "day1/c.txt": b"other"})
+    world.upload(data)
+    rids = {row["RID"] for row in world.rows()}
+    (data / SESSION / "day1").rename(data / SESSION / "day2")
+    told = world.upload(data)
+    assert told.plan == [f"moved         {SESSION}/day2/{name}.txt" for name in "abc"]
+    assert told.outcomes == {"updated": 3}
+    assert told.finished.sent_bytes == 0
+    assert {row["RID"] for row in world.rows()} == rids
+    assert by_path(world).keys() == {"day2/a.txt", "day2/b.txt", "day2/c.txt"}
+    assert set(versions(world).values()) == {1}
+
+
+def test_a_file_copied_to_its_new_place_is_hashed_and_recognised(world: World, data: Path) -> None:
+    world.upload(session(data))
+    source, target = data / SESSION / "notes.txt", data / SESSION / "moved.txt"
+    shutil.copyfile(source, target)
+    source.unlink()
+    assert world.upload(data).outcomes == {"same": 2, "updated": 1}
+    assert "moved.txt" in by_path(world)
+    assert "notes.txt" not in by_path(world)
+
+
+def test_a_copy_of_a_moved_file_does_not_take_its_row(world: World, data: Path) -> None:
+    world.upload(session(data))
+    folder = data / SESSION
+    (folder / "notes.txt").rename(folder / "moved.txt")
+    world.upload(data)
+    shutil.copyfile(folder / "moved.txt", folder / "copy.txt")
+    assert world.upload(data).outcomes == {"same": 3, "new": 1}
+    assert {"moved.txt", "copy.txt"} <= by_path(world).keys()
+
+
+def test_deleting_a_file_deletes_nothing_there(world: World, data: Path) -> None:
+    world.upload(session(data))
+    (data / SESSION / "notes.txt").unlink()
+    assert world.upload(data).outcomes == {"same": 2}
+    assert "notes.txt" in by_path(world)
+
+
+def test_somebody_elses_bytes_are_a_conflict(world: World, data: Path) -> None:
+    world.upload(session(data))
+    row = by_path(world)["notes.txt"]
+    world.edit("nanoscience:File", row["RID"], MD5="0" * 32, SHA256="0" * 64)
+    told = world.upload(data)
+    assert told.outcomes == {"same": 2, "held": 1}
+    assert [one.code for one in told.results[f"{SESSION}/notes.txt"].issues if one.holds] == [
+        "catalog.conflict"
+    ]
+    assert by_path(world)["notes.txt"]["MD5"] == "0" * 32
+
+
+def test_a_column_somebody_edited_stays(world: World, data: Path) -> None:
+    world.upload(session(data))
+    world.edit("nanoscience:File", by_path(world)["notes.txt"]["RID"], Title="By hand")
+    assert world.upload(data).outcomes == {"same": 3}
+    assert by_path(world)["notes.txt"]["Title"] == "By hand"
+
+
+def test_a_row_somebody_deleted_is_made_again_over_the_same_object(world: World, data: Path) -> None:
+    world.upload(session(data))
+    rid = by_path(world)["notes.txt"]["RID"]
+    world.ask("DELETE", f"/ermrest/catalog/1/entity/nanoscience:File/RID={rid}").raise_for_status()
+    told = world.upload(data)
+    assert told.outcomes == {"same": 2, "new": 1}
+    assert told.finished.sent_bytes == 0
+    assert set(versions(world).values()) == {1}
+
+
+def test_a_lost_journal_costs_hashing_and_nothing_else(world: World, data: Path) -> None:
+    world.upload(session(data))
+    before = world.end_state()
+    for path in world.state_dir.glob("journal*"):
+        path.unlink()
+    told = world.upload(data)
+    assert told.outcomes == {"same": 3}
+    assert told.finished.sent_bytes == 0
+    assert all(result.rid and result.object_url and result.md5 for result in told.results.values())
+    assert world.end_state() == before
+    assert world.upload(data).outcomes == {"same": 3}
+
+
+def test_a_folder_that_moved_is_recognised_by_its_records(world: World, data: Path) -> None:
+    world.upload(session(data))
+    before = world.end_state()
+    elsewhere = data.with_name("elsewhere")
+    data.rename(elsewhere)
+    told = world.upload(elsewhere)
+    assert told.outcomes == {"same": 3}
+    assert told.finished.sent_bytes == 0
+    assert world.end_state() == before
+
+
+def test_overlapping_folders_are_one_delivery(world: World, data: Path) -> None:
+    session(data)
+    told = world.upload(data, data / "NFFA-7")
+    assert told.outcomes == {"new": 3, "same": 3}
+    assert len(world.rows()) == 3
+    assert set(versions(world).values()) == {1}
+    again = world.upload(data, data / "NFFA-7")
+    assert again.outcomes == {"same": 6}
+
+
+def test_a_copy_in_a_second_folder_is_the_same_delivery(world: World, data: Path) -> None:
+    session(data / "one")
+    shutil.copytree(data / "one", data / "two")
+    assert world.upload(data / "one", data / "two").outcomes == {"new": 3, "same": 3}
+    assert len(world.rows()) == 3
+    assert world.upload(data / "one", data / "two").outcomes == {"same": 6}
+
+
+def test_other_bytes_under_one_name_are_a_conflict_every_time(world: World, data: Path) -> None:
+    session(data / "one")
+    shutil.copytree(data / "one", data / "two")
+    fill(data / "two" / SESSION, {"notes.txt": b"other notes"})
+    told = world.upload(data / "one", data / "two")
+    assert told.outcomes == {"new": 3, "same": 2, "held": 1}
+    assert world.content(by_path(world)["notes.txt"]["URL"]) == b"notes notes.txt\n"
+    # Nor does the second folder win by coming again.
+    assert world.upload(data / "one", data / "two").outcomes == {"same": 5, "held": 1}
+    assert world.content(by_path(world)["notes.txt"]["URL"]) == b"notes notes.txt\n"
+    assert versions(world)["notes.txt"] == 1
+
+
+def test_a_changed_sidecar_updates_the_dataset_once(world: World, data: Path) -> None:
+    session(data)
+    fill(data / SESSION, {"nanoferry.yaml": b"operator: {name: Anna Rossi}\n"})
+    world.upload(data)
+    assert "Anna Rossi" in json.dumps(world.rows(DATASET)[0]["Metadata"])
+    fill(data / SESSION, {"nanoferry.yaml": b"operator: {name: Anna R. Rossi}\n"})
+    world.upload(data)
+    row = world.rows(DATASET)[0]
+    assert "Anna R. Rossi" in json.dumps(row["Metadata"])
+    world.upload(data)
+    assert world.rows(DATASET)[0]["RMT"] == row["RMT"]
+
+
+def test_a_dataset_that_somebody_edited_keeps_the_edit(world: World, data: Path) -> None:
+    session(data)
+    fill(data / SESSION, {"nanoferry.yaml": b"operator: {name: Anna Rossi}\n"})
+    world.upload(data)
+    (row,) = world.rows(DATASET)
+    world.edit(DATASET, row["RID"], Metadata={"by": "hand"})
+    fill(data / SESSION, {"nanoferry.yaml": b"operator: {name: Anna R. Rossi}\n"})
+    world.upload(data)
+    assert world.rows(DATASET)[0]["Metadata"] == {"by": "hand"}
+
+
+def test_a_dry_run_changes_nothing_anywhere(world: World, data: Path) -> None:
+    world.upload(session(data))
+    fill(data / SESSION, {"area2_001.png": png(9), "notes.txt": b"changed"})
+    here, there = listing(data), (world.end_state(), world.objects())
+    told = world.upload(data, dry_run=True)
+    assert told.plan == sorted(
+        [
+            f"changed-bytes {SESSION}/notes.txt",
+            f"new           {SESSION}/area2_001.png",
+            f"same          {SESSION}/area1_001.png",
+            f"same          {SESSION}/area1_002.png",
+        ]
+    )
+    assert told.results == {}
+    assert (world.end_state(), world.objects()) == there
+    assert listing(data) == here
+
+
+def test_strict_sends_nothing_while_something_is_held(world: World, data: Path) -> None:
+    session(data)
+    fill(data, {f"{SESSION}/{'n' * 240}.txt": b"too long a name"})
+    told = world.upload(data, strict=True)
+    assert told.outcomes == {"cancelled": 3, "held": 1}
+    assert world.rows() == []
+    assert world.objects() == {}
+    assert world.upload(data).outcomes == {"new": 3, "held": 1}
+
+
+def test_a_run_never_writes_below_the_data(world: World, data: Path) -> None:
+    session(data)
+    here = listing(data)
+    world.upload(data)
+    assert listing(data) == here
+
+
+def test_a_stopped_run_goes_on_the_next_time(world: World, data: Path) -> None:
+    session(data, [f"note_{number:03}.txt" for number in range(120)])
+    with world.engine(data) as engine:
+        events = []
+        for event in engine.run(dry_run=False, strict=False, depth=Depth.HEADERS):
+            events.append(event)
+            if isinstance(event, FileFinished):
+                engine.stop()
+    assert events[-1].interrupted  # type: ignore[attr-defined]
+    outcomes = [event.result.outcome.value for event in events if isinstance(event, FileFinished)]
+    assert set(outcomes) <= {"new", "cancelled"}
+    assert len(outcomes) == 120
+    again = world.upload(data)
+    assert set(again.outcomes) <= {"new", "same"}
+    assert len(world.rows()) == 120
+    assert set(versions(world).values()) == {1}
+
+
+@pytest.mark.parametrize("kind", ["run_started", "survey_progressed", "plan_made"])
+def test_a_run_stopped_in_its_survey_decides_nothing(kind: str, world: World, data: Path) -> None:
+    session(data)
+    with world.engine(data) as engine:
+        events = []
+        for event in engine.run(dry_run=False, strict=False, depth=Depth.HEADERS):
+            events.append(event)
+            if event.kind == kind:
+                engine.stop()
+    outcomes = {event.result.outcome.value for event in events if isinstance(event, FileFinished)}
+    assert outcomes <= {"cancelled"}
+    assert events[-1].interrupted  # type: ignore[attr-defined]
+    assert world.rows() == []
+    assert world.upload(data).outcomes == {"new": 3}
+
+
+def test_a_file_that_changes_or_goes_while_it_is_sent_is_set_aside(world: World, data: Path) -> None:
+    session(data)
+    folder = data / SESSION
+    with world.engine(data) as engine:
+        results = {}
+        for event in engine.run(dry_run=False, strict=False, depth=Depth.HEADERS):
+            if event.kind == "plan_made":
+                fill(folder, {"notes.txt": b"written after the survey"})
+                (folder / "area1_002.png").unlink()
+            if isinstance(event, FileFinished):
+                results[event.result.path.rpartition("/")[2]] = event.result
+    assert results["area1_001.png"].outcome == "new"
+    assert results["notes.txt"].outcome == results["area1_002.png"].outcome == "failed"
+    assert [one.code for one in results["notes.txt"].issues if one.origin == "ferry"] == ["source.changed"]
+    assert by_path(world).keys() == {"area1_001.png"}
+    assert world.upload(data).outcomes == {"same": 1, "new": 1}
+    assert world.content(by_path(world)["notes.txt"]["URL"]) == b"written after the survey"
