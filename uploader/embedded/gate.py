@@ -36,7 +36,8 @@ def gate(*, hatrac: ASGIApp, rest: ASGIApp, identities: Identities, port: int, p
         elif client is None and not public_read and path.startswith("/ermrest"):
             await _answer(send, 401, f"Access requires authentication. Detail: {scope['method']} {path}")
         else:
-            await rest(scope, receive, send)
+            # The router's patterns stop at a line end, which a dataset's name may hold; ERMrest reads the raw path.
+            await rest({**scope, "path": path.replace("\n", " ")}, receive, send)
 
     return app
 

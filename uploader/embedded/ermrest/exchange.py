@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from uploader.embedded.ermrest import jsontext
 from uploader.embedded.ermrest.errors import Refusal, malformed
@@ -54,7 +54,7 @@ class Request:
         text = self.query().get("limit", "none")
         if text == "none":
             return None
-        if not text.isdecimal() or len(text) > 12:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 12:
             raise malformed(f'The query parameter limit="{text}" must be a number or "none".')
         return int(text)
 
@@ -74,7 +74,7 @@ def too_long(request: Request) -> Answer | None:
     target = len(request.raw_path) + (len(request.raw_query) + 1 if request.raw_query else 0)
     if target > MAX_TARGET_CHARS:
         return Answer(414, [_TOO_LONG_PAGE], "text/html")
-    if len(decoded(request.raw_path).encode()) > MAX_PATH_CHARS:
+    if len(unquote_to_bytes(request.raw_path)) > MAX_PATH_CHARS:
         return Answer(404, [_NOT_FOUND_PAGE], "text/html")
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -26,7 +27,7 @@ def parse(text: str) -> Any:
             + _context(text, nul.end())
         )
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         if _SURROGATE.search(text):
             plain(value).encode()
         return value
@@ -70,6 +71,13 @@ def _ordered(value: Any) -> Any:
 
 class _ConstantFound(ValueError):
     """Python would read NaN and Infinity; JSON has neither."""
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):  # 1e999, which could not be written as JSON again
+        raise ValueError(text)
+    return value
 
 
 def _refuse_constant(name: str) -> float:
