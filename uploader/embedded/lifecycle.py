@@ -17,6 +17,7 @@ from uploader.embedded.endpoint import (
     write_private,
 )
 from uploader.embedded.lock import is_held
+from uploader.embedded.ownership import refuse_foreign
 from uploader.model.errors import SettingsError, Unreachable
 
 __all__ = ["Endpoint", "ensure_running", "running", "stop"]
@@ -36,6 +37,7 @@ _started: list[subprocess.Popen[bytes]] = []
 
 def running(data_dir: Path) -> Endpoint | None:
     """The server that serves this folder now, if there is one."""
+    refuse_foreign(data_dir)
     try:
         if not is_held(data_dir / LOCK_FILE):
             return None

@@ -39,6 +39,7 @@ from uploader.embedded.hatrac.rights import Rights
 from uploader.embedded.hatrac.store import HatracStore
 from uploader.embedded.identity import Client
 from uploader.embedded.lock import held
+from uploader.embedded.ownership import refuse_foreign
 from uploader.embedded.page import PageLinks
 from uploader.model.errors import SettingsError
 
@@ -48,6 +49,8 @@ HOST = "127.0.0.1"
 FIRST_CATALOG = "1"
 STOP_POLL_S = 0.2
 GRACE_S = 10
+MOST_CONNECTIONS = 500
+"""Beyond them 503: any account of this machine may connect, and files still have to be opened."""
 START_DEADLINE_S = 30.0
 
 _log = logging.getLogger(__name__)
@@ -165,6 +168,7 @@ def _prepared(data_dir: Path, settings: Settings) -> Iterator[_Running]:
             f"The embedded catalog cannot use the folder {data_dir}: {error.strerror}.",
             remedy="Choose a writable folder on a local disk (`serve --data DIR`).",
         ) from error
+    refuse_foreign(data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(held(data_dir / LOCK_FILE))
         # Whoever finds the lock held trusts the endpoint file, so an earlier server's one goes first.
@@ -226,6 +230,7 @@ def _uvicorn(app: object) -> _Uvicorn:
             server_header=False,
             timeout_keep_alive=60,
             timeout_graceful_shutdown=GRACE_S,
+            limit_concurrency=MOST_CONNECTIONS,
         )
     )
 
