@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,25 +154,24 @@ def test_a_light_start_loads_nothing_heavy(code: str) -> None:
     assert _modules_after(code) & heavy == set()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="measures the processor time of child processes")
 def test_help_comes_at_once() -> None:
-    """Under 0.15 s on a quiet machine. The best of several tries, because this one is busy with other tests."""
-    best_s = min(_seconds_of_help() for _ in range(5))
-    bare_s = min(_seconds_of_python() for _ in range(3))
-    assert best_s - bare_s < 0.15
+    """Under 0.15 s on a quiet machine. On a busy one everything is slower, the bare interpreter too."""
+    help_s = min(_processor_s([sys.executable, "-m", "uploader", "--help"]) for _ in range(5))
+    bare_s = min(_processor_s([sys.executable, "-c", "pass"]) for _ in range(5))
+    assert help_s < max(0.15, 8 * bare_s)
 
 
-def _seconds_of_help() -> float:
-    return _seconds([sys.executable, "-m", "uploader", "--help"])
+def _processor_s(command: list[str]) -> float:
+    import resource
 
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
 
-def _seconds_of_python() -> float:
-    return _seconds([sys.executable, "-c", "pass"])
-
-
-def _seconds(command: list[str]) -> float:
-    started = time.perf_counter()
+    before = used()
     subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True)
-    return time.perf_counter() - started
+    return used() - before
 
 
 def test_data_folders_hold_no_python_packages() -> None:
