@@ -204,8 +204,10 @@ def _check_names(
     for name, template in rule.computed.items():
         check.run((*place, "column_value_templates", name), template, known, Severity.WARNING)
         known.add(name)
+    # A record that is made first may name its object.
+    recorded = {"RID", *entry.get("column_map", {})} if rule.record_first else set()
     for key, template in entry.get("hatrac_templates", {}).items():
-        check.run((*place, "hatrac_templates", key), template, known, Severity.ERROR)
+        check.run((*place, "hatrac_templates", key), template, known | recorded, Severity.ERROR)
     early = known if rule.record_first else known | OBJECT_NAMES
     check.run(
         (*place, "record_query_template"), entry.get("record_query_template", ""), early, Severity.ERROR
