@@ -110,11 +110,12 @@ def parse_rules(lines: Sequence[str], path: str) -> LoadedRules:
     """The rules of these gitignore lines; a line that is no pattern is skipped and reported."""
     good: list[str] = []
     issues: list[Issue] = []
-    for number, line in enumerate(lines, start=1):
+    for number, written in enumerate(lines, start=1):
+        line = _inside_only(written)
         try:
             GitIgnoreSpec.from_lines([line])
         except ValueError:
-            message = f"{path}, line {number}: {line!r} is not a gitignore pattern"
+            message = f"{path}, line {number}: {written!r} is not a gitignore pattern"
             issues.append(
                 issue(
                     "source.ignore_pattern",
@@ -129,6 +130,11 @@ def parse_rules(lines: Sequence[str], path: str) -> LoadedRules:
             good.append(line)
     spec = GitIgnoreSpec.from_lines(good)
     return LoadedRules(spec if any(one.include is not None for one in spec.patterns) else None, tuple(issues))
+
+
+def _inside_only(line: str) -> str:
+    """`a/**` means what is inside `a`; pathspec takes `a/` itself for it, which no rule below could undo."""
+    return f"{line.rstrip()}/*" if line.rstrip().endswith("/**") and not line.startswith("#") else line
 
 
 def _unreadable(path: str, why: str) -> Issue:

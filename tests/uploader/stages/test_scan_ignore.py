@@ -9,12 +9,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from uploader.model.files import SourceFile
 from uploader.stages.ignore import IgnoreRules
-from uploader.stages.scan import make_root, scan
+from uploader.stages.roots import make_root
+from uploader.stages.scan import scan
 from validation.model import Issue, Severity
 
 
@@ -168,6 +169,7 @@ RULES = st.sampled_from(
     top=st.lists(RULES, max_size=4),
     below=st.lists(RULES, max_size=3),
 )
+@example(paths={"a/a"}, top=["a/**"], below=["!a"])
 def test_the_rules_mean_what_they_mean_to_git(
     tmp_path_factory: pytest.TempPathFactory, paths: set[str], top: list[str], below: list[str]
 ) -> None:
