@@ -18,7 +18,10 @@ def headers(database: Database, identities: Sequence[str]) -> Mapping[str, Heade
     found: dict[str, Header] = {}
     for keys in batches(identities):
         sql = f"SELECT identity, header FROM headers WHERE identity IN ({', '.join('?' * len(keys))})"  # noqa: S608
-        found.update((from_blob(key), header_from_blob(blob)) for key, blob in database.read(sql, keys))
+        for key, blob in database.read(sql, keys):
+            header = header_from_blob(blob)
+            if header is not None:
+                found[from_blob(key)] = header
     return found
 
 

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from uploader.model.files import FileResult, Outcome, Proof
-from validation.instruments.model import FieldValue, Header
+from uploader.model.files import FileResult
+from validation.instruments.model import Header
 from validation.model import Issue
 
 
@@ -47,29 +47,16 @@ def issues_from_json(text: str | None) -> tuple[Issue, ...]:
 
 def header_to_blob(header: Header) -> bytes:
     """A header, packed: vendor tags are long and repeat themselves."""
-    document = {
-        "format": header.format,
-        "reader": header.reader,
-        "fields": {name: [found.value, found.source] for name, found in header.fields.items()},
-        "raw": header.raw,
-        "issues": [issue.to_json() for issue in header.issues],
-    }
-    return zlib.compress(to_json(document).encode("ascii"), 1)
+    return zlib.compress(to_json(header.to_json()).encode("ascii"), 1)
 
 
-def header_from_blob(blob: bytes) -> Header:
-    """The header that was written; sequences among the raw tags come back as lists."""
-    document = json.loads(zlib.decompress(blob))
-    return Header(
-        format=document["format"],
-        reader=document["reader"],
-        fields={
-            name: FieldValue(tuple(value) if isinstance(value, list) else value, source)
-            for name, (value, source) in document["fields"].items()
-        },
-        raw=document["raw"],
-        issues=_issues(document["issues"]),
-    )
+def header_from_blob(blob: bytes) -> Header | None:
+    """The header that was written (lists for sequences among its raw tags), or None for one of another form."""
+    try:
+        return Header.from_json(json.loads(zlib.decompress(blob)))
+    except (zlib.error, ValueError, KeyError, TypeError):
+        # A cache: what an older program wrote is read from the file anew.
+        return None
 
 
 def result_to_json(result: FileResult) -> str:
@@ -79,11 +66,7 @@ def result_to_json(result: FileResult) -> str:
 
 def result_from_json(text: str) -> FileResult:
     """The result that was written."""
-    document = json.loads(text)
-    document["outcome"] = Outcome(document["outcome"])
-    document["proof"] = Proof(document["proof"])
-    document["issues"] = _issues(document["issues"])
-    return FileResult(**document)
+    return FileResult.from_json(json.loads(text))
 
 
 def _issues(documents: Iterable[Mapping[str, Any]]) -> tuple[Issue, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,6 @@ class Action(StrEnum):
     HELD = "held"
     UNMATCHED = "unmatched"
 
-    @property
-    def ferries(self) -> bool:
-        """Whether the ferry has something to do for it."""
-        return self in {Action.NEW, Action.CHANGED_BYTES, Action.CHANGED_ROW, Action.MOVED}
-
 
 class Outcome(StrEnum):
     """What became of a file in a run (DESIGN 6.7, closed list)."""
@@ -114,29 +109,6 @@ class Stored:
     def version(self) -> str:
         """The version id behind the last colon."""
         return self.url.rpartition(":")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
-    """One entry of a plan: a file, what was found, and what the ferry would do with it."""
-
-    entry_id: int
-    """Row id in the journal."""
-    source: SourceFile
-    action: Action
-    rule: str = ""
-    dataset: str = ""
-    object_path: str = ""
-    """What File.Path holds: the path below the dataset's folder."""
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """Everything templates may use that was known at survey: captures, file facts, look-ups, header."""
-    parents: Mapping[str, str] = field(default_factory=dict)
-    """Record name (`Dataset`) -> record key: rows that must exist first."""
-    row: Mapping[str, Any] = field(default_factory=dict)
-    """The row found in the catalog at survey, for updates; empty for new ones."""
-    digest: Digest | None = None
-    """From the cache, when the file was hashed before and has not changed."""
-    issues: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +155,25 @@ class FileResult:
             "root": self.root,
             "table": self.table,
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> FileResult:
+        """The result that `to_json` wrote; raises KeyError or ValueError for other documents."""
+        return cls(
+            path=document["path"],
+            size_bytes=document["size_bytes"],
+            outcome=Outcome(document["outcome"]),
+            md5=document["md5"],
+            sha256=document["sha256"],
+            object_url=document["object_url"],
+            rid=document["rid"],
+            issues=tuple(Issue.from_json(found) for found in document["issues"]),
+            rule=document.get("rule", ""),
+            dataset=document.get("dataset", ""),
+            preview_url=document.get("preview_url", ""),
+            proof=Proof(document.get("proof", Proof.NONE.value)),
+            error=document.get("error", ""),
+            mtime_ns=document.get("mtime_ns", 0),
+            root=document.get("root", ""),
+            table=document.get("table", ""),
+        )

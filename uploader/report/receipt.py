@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from uploader.model.errors import SettingsError
-from uploader.model.files import FileResult, Outcome, Proof
+from uploader.model.files import FileResult, Outcome
 from uploader.report.json_stream import members
 from validation.model import Issue
 
@@ -98,7 +98,7 @@ class Receipt:
         with _explained(self.path), self.path.open(encoding="utf-8") as source:
             for name, value in members(source, "files"):
                 if name == "files":
-                    yield _result(value)
+                    yield FileResult.from_json(value)
 
 
 def default_path(state_dir: Path, run: str, started: str) -> Path:
@@ -188,24 +188,3 @@ def _explained(path: Path) -> Iterator[None]:
             remedy=remedy,
             path=str(path),
         ) from error
-
-
-def _result(document: Mapping[str, Any]) -> FileResult:
-    return FileResult(
-        path=document["path"],
-        size_bytes=document["size_bytes"],
-        outcome=Outcome(document["outcome"]),
-        md5=document["md5"],
-        sha256=document["sha256"],
-        object_url=document["object_url"],
-        rid=document["rid"],
-        issues=tuple(Issue.from_json(each) for each in document["issues"]),
-        rule=document.get("rule", ""),
-        dataset=document.get("dataset", ""),
-        preview_url=document.get("preview_url", ""),
-        proof=Proof(document.get("proof", Proof.NONE.value)),
-        error=document.get("error", ""),
-        mtime_ns=document.get("mtime_ns", 0),
-        root=document.get("root", ""),
-        table=document.get("table", ""),
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,3 +116,16 @@ def test_thousands_of_digests_are_looked_up_at_once(journal: SqliteJournal) -> N
 
     found = journal.digests([f"id {number}" for number in range(3000)])
     assert found == {f"id {number}": Digest("m", "s", number) for number in range(0, 3000, 100)}
+
+
+def test_a_cached_header_of_another_form_is_no_header(journal: SqliteJournal) -> None:
+    """What an older program packed differently is read from the file again, it does not end the run."""
+    journal.save_headers(
+        {"old": Header("mrc", "mrc/1"), "torn": Header("mrc", "mrc/1"), "ours": Header("mrc", "mrc/1")}
+    )
+    other_form = zlib.compress(json.dumps({"format": "mrc", "fields": {"x": [1, "tag"]}}).encode())
+    with journal._database.write() as connection:
+        connection.execute("UPDATE headers SET header = ? WHERE identity = ?", (other_form, b"old"))
+        connection.execute("UPDATE headers SET header = ? WHERE identity = ?", (b"no zlib", b"torn"))
+
+    assert journal.headers(["old", "torn", "ours"]).keys() == {"ours"}
