@@ -37,9 +37,6 @@ CODES_OF_TARGETS: Final[dict[str, Code]] = {
     "spec.version": Code(
         ERROR, RUN, "Spec is for another version", "Use a spec whose version range covers this Nanoferry."
     ),
-    "spec.deprecated": Code(
-        WARNING, RUN, "Spec uses something outdated", "See the docs page on DERIVA specs."
-    ),
     # catalog
     "catalog.not_checked": Code(
         INFO,
@@ -70,12 +67,6 @@ CODES_OF_TARGETS: Final[dict[str, Code]] = {
         RECORD,
         "The parent record is not in the catalog",
         "Create the record in the catalog, or correct the folder name.",
-    ),
-    "catalog.term_missing": Code(
-        ERROR,
-        RECORD,
-        "The vocabulary has no such term",
-        "Use one of the vocabulary's terms, or add the term in the catalog.",
     ),
     "catalog.no_right": Code(
         ERROR,

@@ -47,5 +47,3 @@ class CatalogFacts:
 
     tables: Mapping[str, TableFacts] = field(default_factory=dict)
     """By `schema:table`."""
-    missing_records: Mapping[str, str] = field(default_factory=dict)
-    """Record key (`RecordRef.key`) -> words for what was looked up and not found."""

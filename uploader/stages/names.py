@@ -1,4 +1,4 @@
-"""What is wrong with a file's name before any spec is asked: clashes and length."""
+"""What is wrong with a file's name before any spec is asked: clashes, length, encoding."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from validation.codes import issue
 from validation.model import Issue
-
-VERSION_SUFFIX_BYTES = 1 + 26
-"""Hatrac keeps an object as a file `NAME:VERSION`; its version ids have 26 characters."""
-
-OBJECT_NAME_MAX_BYTES = 255 - VERSION_SUFFIX_BYTES
-"""The longest last segment of an object name, counted decoded, as Hatrac names its files."""
+from validation.spec.objects import LONGEST_SEGMENT_BYTES
 
 
 def name_issues(path: str) -> Iterator[Issue]:
     """Findings about the name of a file (`path` is below the root)."""
-    if path.isascii() and len(path) <= OBJECT_NAME_MAX_BYTES:
+    if path.isascii() and len(path) <= LONGEST_SEGMENT_BYTES:
         return
+    if not _is_text(path):
+        yield issue(
+            "source.name_undecodable", f"{path!a} holds bytes that are no UTF-8", path=path, origin="scan"
+        )
     name = path.rpartition("/")[2]
     length = len(_encoded(name))
-    if length > OBJECT_NAME_MAX_BYTES:
+    if length > LONGEST_SEGMENT_BYTES:
         yield issue(
             "source.name_too_long",
-            f"{name[:40]!r}… has {length} bytes; the object store keeps at most {OBJECT_NAME_MAX_BYTES}",
+            f"{name[:40]!r}… has {length} bytes; the object store keeps at most {LONGEST_SEGMENT_BYTES}",
             path=path,
             origin="scan",
         )
@@ -47,6 +46,14 @@ def _folded(name: str) -> str:
         return name.lower()
     # Folding may break up what NFD would have ordered, hence both forms around it (Unicode, section 3.13).
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _encoded(name: str) -> bytes:

@@ -17,11 +17,8 @@ from uploader.model.files import Root, SourceFile
 from uploader.model.mounts import volume_of
 from uploader.stages.ignore import IgnoreLayers, IgnoreRules, load_ignore_file, parse_rules
 from uploader.stages.names import case_clashes, name_issues
-from uploader.stages.roots import make_root
 from validation.codes import issue
 from validation.model import Issue
-
-__all__ = ["ScanTally", "make_root", "scan"]
 
 
 @dataclass(slots=True)

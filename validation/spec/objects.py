@@ -16,7 +16,8 @@ from validation.spec.placeholders import Placeholder
 from validation.spec.render import URLENCODED, is_deriva, render, url_encoded
 
 LONGEST_SEGMENT_BYTES = 255 - 27
-"""File systems stop at 255 and the store keeps `:VERSION` (27 characters) behind the last segment."""
+"""Of a decoded segment: file systems stop at 255, and Hatrac keeps the object as a file `NAME:VERSION`, the
+version having 26 characters."""
 # What a URL path may hold as it is; ":" and ";" would be read as version and sub-resource.
 _LITERAL_SAFE = "/-._~!$&'()*+,=@"
 _SANITISED = r"[^a-zA-Z0-9_.-]"

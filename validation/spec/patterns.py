@@ -12,7 +12,6 @@ from validation.spec.fieldtypes import FieldType
 from validation.spec.template import Field, Group, Literal, Part, PathTemplate, Segment
 
 DEEP = r"(?:[^/]+/)*?"
-_BREAK = frozenset(" -_.")
 
 
 class Anchor(StrEnum):

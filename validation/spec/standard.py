@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from validation.instruments.fields import fields
 from validation.spec.model import RecordRule, TableName
 from validation.specset import data_dir
 
@@ -19,9 +20,9 @@ DATASET_TABLE = TableName("nanoscience", "Dataset")
 def file_columns() -> Mapping[str, str]:
     """Column -> template of the standard row of a file, header fields included."""
     columns: dict[str, str] = dict(_shipped("catalog/file-columns.yaml")["columns"])
-    for field_id, entry in _fields().items():
-        if entry.get("column"):
-            columns.setdefault(entry["column"], f"{{header.{field_id}}}")
+    for entry in fields().values():
+        if entry.column:
+            columns.setdefault(entry.column, f"{{header.{entry.id}}}")
     return columns
 
 
@@ -35,17 +36,12 @@ def file_identity() -> Mapping[str, str]:
 @cache
 def header_names() -> frozenset[str]:
     """The `header.ID` names a template may use."""
-    return frozenset({"header.format", *(f"header.{field_id}" for field_id in _fields())})
+    return frozenset({"header.format", *(f"header.{field_id}" for field_id in fields())})
 
 
 def dataset_record(template: str) -> RecordRule:
     """The parent that a `dataset:` without `records:` stands for."""
     return RecordRule("Dataset", DATASET_TABLE, {"Name": template}, {"Metadata": "@record"})
-
-
-def _fields() -> Mapping[str, Mapping[str, Any]]:
-    fields: Mapping[str, Mapping[str, Any]] = _shipped("fields.yaml")["fields"]
-    return fields
 
 
 def _shipped(name: str) -> Mapping[str, Any]:

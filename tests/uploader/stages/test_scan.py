@@ -17,7 +17,8 @@ from uploader.model.files import SourceFile
 from uploader.model.mounts import Volume
 from uploader.stages import scan as scan_module
 from uploader.stages.ignore import IgnoreRules
-from uploader.stages.scan import ScanTally, make_root, scan
+from uploader.stages.roots import make_root
+from uploader.stages.scan import ScanTally, scan
 from validation.model import Issue, Severity
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs names, links or pipes of POSIX")

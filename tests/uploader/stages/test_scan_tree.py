@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from uploader.model.files import SourceFile
 from uploader.stages.ignore import IgnoreRules
-from uploader.stages.scan import make_root, scan
+from uploader.stages.roots import make_root
+from uploader.stages.scan import scan
 
 SEGMENT = st.text(
     st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12
