@@ -43,7 +43,10 @@ def object_name(rule: Rule, values: Mapping[str, Any]) -> str | Issue:
         out.append(text)
     name = "".join(out)
     if is_deriva(rule):
-        name = _sanitised(rule, name)
+        try:
+            name = _sanitised(rule, name)
+        except (TimeoutError, regex.error) as error:
+            return _refused(rule, values, f"sanitize_filenames_pattern cannot be used: {error}")
     return _checked(rule, name, values)
 
 
@@ -81,6 +84,9 @@ def _checked(rule: Rule, name: str, values: Mapping[str, Any]) -> str | Issue:
     segments = name.split("/")
     if not name.startswith("/") or "" in segments[1:]:
         return _refused(rule, values, f"{name!r} has an empty part or does not begin with /")
+    if not name.startswith("/hatrac/"):
+        # A spec may come from a catalog: it names objects, never another service of the server.
+        return _refused(rule, values, f"{name!r} does not lie in /hatrac/")
     for segment in segments[1:]:
         decoded = unquote_to_bytes(segment)
         if decoded in (b".", b".."):
@@ -115,4 +121,7 @@ def download_name(rule: Rule, values: Mapping[str, Any]) -> str:
     found = _DISPOSITION.match(rendered)
     plain = unquote_to_bytes(found.group(1)).decode("utf-8", "replace") if found else rendered
     options = rule.extras.get("hatrac_options", {})
-    return _clean(rule, plain) if options.get("sanitize_filenames", True) else plain
+    try:
+        return _clean(rule, plain) if options.get("sanitize_filenames", True) else plain
+    except (TimeoutError, regex.error):
+        return plain  # object_name has refused the file for this, or will
