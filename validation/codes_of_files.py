@@ -77,6 +77,12 @@ CODES_OF_FILES: Final[dict[str, Code]] = {
         "Name is too long for the object store",
         "Shorten the name to under 200 bytes; the store keeps a version suffix behind it.",
     ),
+    "source.name_undecodable": Code(
+        ERROR,
+        FILE,
+        "Name is not UTF-8",
+        "Rename the file or folder: a catalog holds only text, so it could not say which file this is.",
+    ),
     "source.empty": Code(
         WARNING,
         FILE,
