@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ STOP_DEADLINE_S = 20.0
 POLL_S = 0.03
 LOG_TAIL_CHARS = 1500
 LEAST_ROOM_BYTES = 1 << 20
+_LOGINS = ("NANOFERRY_TOKEN", "NANOFERRY_COOKIE")
 
 _started: list[subprocess.Popen[bytes]] = []
 """Servers this process started: kept so that a stopped one is reaped instead of left as a zombie."""
@@ -135,12 +137,16 @@ def _spawn(data_dir: Path, *, port: int, public_read: bool) -> subprocess.Popen[
     windows = 0
     if sys.platform == "win32":
         windows = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-    with (data_dir / LOG_FILE).open("ab") as log:
+    # The login to an institution's server is nothing that a process of weeks should carry along.
+    environment = {name: value for name, value in os.environ.items() if name not in _LOGINS}
+    handle = os.open(data_dir / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "ab") as log:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=environment,
             close_fds=True,
             start_new_session=sys.platform != "win32",
             creationflags=windows,
