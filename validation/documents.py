@@ -11,7 +11,7 @@ from typing import Any
 from validation.codes import issue
 from validation.model import Issue
 from validation.sidecar import SIDECAR_NAME
-from validation.sidecar_yaml import SidecarFault, load
+from validation.sidecar.plain_yaml import SidecarFault, load
 
 SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 MOST_BYTES = 64 << 20

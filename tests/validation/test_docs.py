@@ -10,7 +10,7 @@ import pytest
 from validation.check import DATASET_CHECKS, FILE_CHECKS
 from validation.schema import LEVELS
 from validation.sidecar import merge, read
-from validation.sidecar_keys import KEYS
+from validation.sidecar.keys import KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "validation.md").read_text("utf-8")
 

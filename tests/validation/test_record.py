@@ -14,7 +14,7 @@ from validation.check import DatasetFiles, Depth, HeaderSummary, Member, check_d
 from validation.instruments.model import Header
 from validation.record import Record, dataset_record, file_record
 from validation.sidecar import Typed, merge
-from validation.sidecar_keys import KEYS
+from validation.sidecar.keys import KEYS
 from validation.spec.model import Match, Spec
 from validation.subjects import MOST_DISTINCT_VALUES
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from validation.instruments.fields import FieldType, fields
-from validation.quantities import ELSEWHERE, IMAGE_FIELDS, document_value
+from validation.record.settings import ELSEWHERE, IMAGE_FIELDS, document_value
+from validation.record.techniques import CORE_SETTINGS, techniques
 from validation.rules.identifiers import orcid_fault, ror_fault
 from validation.schema import LEVELS, check_document, reached_level
-from validation.schema_words import PATTERNS
+from validation.schema.words import PATTERNS
 from validation.specset import data_dir
-from validation.techniques import CORE_SETTINGS, techniques
 
 SCHEMA = json.loads((data_dir() / "metadata" / "nanoscience-1.schema.json").read_text("utf-8"))
 

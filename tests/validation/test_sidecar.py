@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from validation.sidecar import Typed, merge, pointer, read
-from validation.sidecar_yaml import SidecarFault, load
+from validation.sidecar.plain_yaml import SidecarFault, load
 
 
 def write(tmp_path: Path, text: str | bytes) -> Path:

@@ -12,10 +12,10 @@ from typing import Any
 from validation.codes import issue
 from validation.instruments.model import Header
 from validation.model import Issue
-from validation.path_fields import PATH_FIELDS, number_in, settings_of_path
+from validation.record.path_fields import PATH_FIELDS, number_in, settings_of_path
+from validation.record.techniques import CORE_SETTINGS, family_of_file
 from validation.spec.model import Match, Spec
 from validation.subjects import CheckedFile
-from validation.techniques import CORE_SETTINGS, family_of_file
 
 RELATIVE_TOLERANCE = 0.01
 """Instruments write the measured value (199.97 kV), paths and people the nominal one."""

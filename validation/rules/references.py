@@ -9,8 +9,8 @@ from typing import Any
 
 from validation.codes import issue
 from validation.model import Issue
+from validation.record.techniques import technique, techniques
 from validation.rules.identifiers import orcid_fault, ror_fault
-from validation.techniques import technique, techniques
 
 ENTITIES = ("persons", "samples", "instruments", "measurements", "steps")
 

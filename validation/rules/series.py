@@ -9,7 +9,7 @@ from typing import Any
 
 from validation.codes import issue
 from validation.model import Issue, Severity
-from validation.path_fields import PATH_FIELDS
+from validation.record.path_fields import PATH_FIELDS
 from validation.rules.completeness import stated_severity
 from validation.spec.model import Spec
 from validation.subjects import DatasetFiles, Member

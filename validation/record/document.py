@@ -8,13 +8,13 @@ from typing import Any
 
 from validation.instruments.fields import fields
 from validation.instruments.model import Header
-from validation.path_fields import settings_of_path
-from validation.quantities import IMAGE_FIELDS, document_value, settings_of_header, settings_of_summary
+from validation.record.entities import named, people, samples
+from validation.record.path_fields import settings_of_path
+from validation.record.settings import IMAGE_FIELDS, document_value, settings_of_header, settings_of_summary
+from validation.record.techniques import Technique, technique, technique_of_header
 from validation.sidecar import Typed, pointer
 from validation.spec.model import Match, Spec
 from validation.subjects import HeaderSummary, Member
-from validation.techniques import Technique, technique, technique_of_header
-from validation.typed_entities import named, people, samples
 
 SCHEMA_VERSION = "1.0"
 CONTEXT_KEYS = ("accessType", "project", "study", "proposal", "facility", "laboratory", "policy")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from validation.codes import issue
 from validation.model import Issue
 from validation.rules.references import DOCUMENT_RULES
-from validation.schema_words import remedy, words
+from validation.schema.words import remedy, words
 from validation.sidecar import pointer
 from validation.specset import data_dir
 

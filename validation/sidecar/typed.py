@@ -9,8 +9,8 @@ from typing import Any
 
 from validation.codes import issue
 from validation.model import Issue
-from validation.sidecar_keys import normalise
-from validation.sidecar_yaml import SidecarFault, load
+from validation.sidecar.keys import normalise
+from validation.sidecar.plain_yaml import SidecarFault, load
 
 SIDECAR_NAME = "nanoferry.yaml"
 MOST_BYTES = 1 << 20
