@@ -125,3 +125,77 @@ def test_closing_early_leaves_no_thread_and_no_process(
         assert {child.pid for child in psutil.Process().children(recursive=True)} <= children
     assert not world.upload(data).outcomes.keys() & {"failed", "cancelled", "held"}
     assert {len(versions) for versions in world.objects().values()} == {1}
+
+
+MEASURED = """
+import resource, sys, time
+from pathlib import Path
+from uploader.bootstrap import Settings, open_engine
+from uploader.engine import workers
+from validation.check import Depth
+from validation.spec.load import find, load
+
+workers.PooledExtractor = workers.InlineExtractor
+what, data = sys.argv[1], Path(sys.argv[2])
+started = time.monotonic()
+with open_engine(Settings.from_environment(), roots=[data], spec=load(find("em-session"))) as engine:
+    if what == "survey":
+        events = engine.survey(Depth.NAMES)
+    else:
+        events = engine.run(dry_run=False, strict=False, depth=Depth.HEADERS)
+    last = None
+    for last in events:
+        pass
+sys.stdout.write(f"{time.monotonic() - started:.2f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}")
+assert last.kind == "plan_made" if what == "survey" else last.outcomes == {"new": 1}, last
+"""
+
+
+def measured(world: World, what: str, data: Path) -> tuple[float, int]:
+    """Seconds and peak megabytes of an engine in a process of its own."""
+    environment = os.environ | {"NANOFERRY_STATE_DIR": str(world.state_dir)}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, what, str(data)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seconds, megabytes = done.stdout.split()
+    return float(seconds), int(megabytes)
+
+
+def sparse(data: Path, size_bytes: int) -> None:
+    path = data / SESSION / "huge.csv"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.truncate(size_bytes)
+
+
+@pytest.mark.parametrize("mebibytes", [256, pytest.param(1024, marks=pytest.mark.long)])
+def test_memory_does_not_grow_with_the_file(mebibytes: int, world: World, data: Path) -> None:
+    sparse(data, mebibytes * 1024 * 1024)
+    _, megabytes = measured(world, "run", data)
+    assert megabytes < 150
+
+
+@pytest.mark.parametrize(
+    ("files", "most_s", "most_megabytes"),
+    [
+        (5_000, 20, 200),
+        pytest.param(100_000, 30, 300, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+    ],
+)
+def test_a_large_tree_is_surveyed_by_its_names(
+    files: int, most_s: float, most_megabytes: int, world: World, data: Path
+) -> None:
+    for start in range(0, files, 500):
+        folder = data / f"NFFA-7/gold/2025-03-11_op{start:05}_SEM"
+        folder.mkdir(parents=True)
+        for number in range(start, start + 500):
+            (folder / f"note_{number:06}.txt").touch()
+    seconds, megabytes = measured(world, "survey", data)
+    sys.stdout.write(f"{files} files: {seconds} s, {megabytes} MB\n")
+    assert seconds < most_s
+    assert megabytes < most_megabytes

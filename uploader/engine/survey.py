@@ -36,7 +36,8 @@ from validation.check import (
 from validation.codes import issue
 from validation.model import Issue
 from validation.record import dataset_record
-from validation.spec.model import Match, SpecForm
+from validation.spec.model import Match, Spec, SpecForm
+from validation.spec.render import marker_of, names
 
 RECORD_BATCH = 1000
 HEADER_BATCH = 64
@@ -50,6 +51,10 @@ class _Gathered:
     issues: list[Issue] = field(default_factory=list)
     needs: dict[str, Need] = field(default_factory=dict)
     documents: dict[str, Row] = field(default_factory=dict)
+    parent_parts: tuple[str, ...] = ()
+    """Names that the keys of parents are made of, as the path may capture them."""
+    told_apart: set[tuple[str, ...]] = field(default_factory=set)
+    """Rule, dataset and these parts of files whose parents are known."""
     files: int = 0
     unmatched: int = 0
 
@@ -64,7 +69,7 @@ def survey(task: Task, ports: Ports, *, show_all: bool) -> Generator[Event, None
 
     With `show_all` every file is announced as planned, otherwise only those that need something.
     """
-    gathered = _Gathered()
+    gathered = _gathered_for(task.spec)
     for root in task.roots:
         yield from _names(task, root, ports, gathered)
         if task.depth is not Depth.NAMES and not task.stopped():
@@ -80,6 +85,14 @@ def survey(task: Task, ports: Ports, *, show_all: bool) -> Generator[Event, None
     for root in task.roots:
         yield from _decisions(task, root, plan, ports, show_all=show_all)
     return plan
+
+
+def _gathered_for(spec: Spec) -> _Gathered:
+    templates = [one for rule in spec.records for one in rule.key.values() if not marker_of(one)]
+    # `technique.catalog` is a property of the captured term; any other name that no path captures, a header's or
+    # a computed one, makes every file be looked at.
+    parts = {name.partition(".")[0] for name in frozenset[str]().union(*map(names, templates))}
+    return _Gathered(parent_parts=tuple(sorted(parts - {"dataset"})))
 
 
 def _names(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
@@ -160,8 +173,13 @@ def _checks(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) ->
 
 
 def _gather_needs(task: Task, root: DroppedRoot, read: Read, match: Match, gathered: _Gathered) -> None:
-    if not task.spec.records:
+    # Most files of a folder need the same parents: only what tells parents apart is looked at for each.
+    parts = [match.captures.get(name) for name in gathered.parent_parts]
+    told_apart = (match.rule, match.dataset, *(part for part in parts if part is not None))
+    if not task.spec.records or told_apart in gathered.told_apart:
         return
+    if None not in parts:
+        gathered.told_apart.add(told_apart)
     candidate = describe(read.entry, root.root, task.spec, match, read.header, record={}, digest=None)
     for need in candidate.parents:
         gathered.needs.setdefault(need.key, need)

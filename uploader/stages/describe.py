@@ -58,6 +58,9 @@ class Candidate:
     @property
     def table(self) -> str:
         """`schema:table` of the row, names taken from the path filled in; empty when a part is missing."""
+        table = self.rule.table
+        if "{" not in table.schema + table.table:
+            return str(table)
         named = table_name(self.rule, self.values)
         return "" if named is None else str(named)
 
@@ -155,8 +158,17 @@ def row_of(
 
 def lasting_row(candidate: Candidate, rids: Mapping[str, str]) -> dict[str, Any]:
     """The columns that speak of the file itself: neither of the moment of upload nor of where the object lies."""
-    wanted = columns_without(candidate.rule, AFTER_STORING | MOMENT)
-    return row_of(candidate, rids, wanted)
+    return row_of(candidate, rids, _lasting_columns(candidate.rule))
+
+
+_lasting: dict[int, tuple[Rule, dict[str, Any]]] = {}
+"""Id of a rule -> the rule (so that the id stays its own) and its lasting columns, worked out once."""
+
+
+def _lasting_columns(rule: Rule) -> dict[str, Any]:
+    if id(rule) not in _lasting:
+        _lasting[id(rule)] = (rule, columns_without(rule, AFTER_STORING | MOMENT))
+    return _lasting[id(rule)][1]
 
 
 def columns_without(rule: Rule, banned: frozenset[str]) -> dict[str, Any]:
