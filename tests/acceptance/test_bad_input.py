@@ -332,3 +332,29 @@ def test_the_token_is_nowhere_but_in_its_two_files(own_state: Path, tmp_path: Pa
         str(path) for path in own_state.rglob("*") if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     ]
     assert open_to_others == []
+
+
+@pytest.mark.usefixtures("on_server")
+def test_a_folder_that_cannot_be_opened_is_never_called_safe_to_delete(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "drop" / SESSION.replace("SAMPLE", "LOCKED")
+    (folder / "locked").mkdir(parents=True)
+    picture(folder / "area_001.tif")
+    picture(folder / "locked" / "area_002.tif")
+    scandir = os.scandir
+
+    def forbidding(path: str | Path) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidding)
+    receipt = tmp_path / "receipt.json"
+
+    code, text = said("upload", "--dir", tmp_path / "drop", "--receipt", receipt)
+    assert code == 1, text
+    assert "source.folder_unreadable" in text
+    code, text = said("verify", receipt)
+    assert code == 1, text
+    assert "May the whole folder be deleted? no" in text

@@ -22,6 +22,7 @@ from uploader.report.verify import Verdict, VerifiedFile, verify
 from uploader.stages.ignore import IgnoreRules
 from uploader.stages.roots import make_root
 from uploader.stages.scan import scan
+from validation.model import Issue
 from validation.sidecar import SIDECAR_NAME
 
 _RUNS_LOOKED_AT = 100_000
@@ -131,6 +132,9 @@ def _unlisted(root: str, listed: set[tuple[str, str]]) -> Iterator[str]:
     except SettingsError:
         return  # the whole folder is gone; the files say so one by one
     for found in scan(dropped, ignore=IgnoreRules()):
+        if isinstance(found, Issue) and found.code == "source.folder_unreadable":
+            # Nobody knows what lies in there, so nobody may say that it is safe to delete.
+            yield found.location.path or root
         if not isinstance(found, SourceFile) or found.path.rpartition("/")[2] == SIDECAR_NAME:
             continue
         if (root, found.path) not in listed:

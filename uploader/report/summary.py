@@ -139,7 +139,10 @@ class Summary:
         """Whether everything the spec claims is registered (or, in a dry run, would be)."""
         stuck = self.held + self.outcomes[Outcome.FAILED] + self.outcomes[Outcome.CANCELLED]
         stopped = self.held_by_strict or self.parked is not None
-        return self.finished is not None and not stuck and not stopped and not self.finished.interrupted
+        if self.finished is None or self.finished.interrupted or stuck or stopped:
+            return False
+        # What lies in a folder that could not be opened is neither sent nor even counted.
+        return not any(group.code == "source.folder_unreadable" for group in self.issues.values())
 
 
 def summarise(events: Iterable[Event]) -> Summary:
