@@ -75,7 +75,7 @@ class IgnoreLayers:
         """Whether the path below the root is left out; the nearest file that has an opinion decides."""
         for length, spec in self.layers:
             below = path[length + 1 :] if length else path
-            verdict = spec.check_file(f"{below}/" if is_folder else below).include
+            verdict = _verdict(spec, f"{below}/" if is_folder else below)
             if verdict is not None:
                 return verdict
         return False
@@ -83,6 +83,20 @@ class IgnoreLayers:
     def within(self, folder: str, spec: GitIgnoreSpec | None) -> IgnoreLayers:
         """The rules in force in a folder that has rules of its own."""
         return self if spec is None else IgnoreLayers(((len(folder), spec), *self.layers))
+
+
+def _verdict(spec: GitIgnoreSpec, path: str) -> bool | None:
+    """Whether the last pattern that names this very entry leaves it out; None when none names it.
+
+    Git asks level by level, as the scan does. pathspec would also take a pattern that names a folder above, and so
+    let `!*.log` bring back what another rule leaves out inside of `old.log/`.
+    """
+    for pattern in reversed(spec.patterns):
+        # `*` and `**` become an expression that is content with one character.
+        named = pattern.regex
+        if named is not None and (named.pattern == "." or named.fullmatch(path) is not None):
+            return pattern.include
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,8 @@ RULES = st.sampled_from(
     below=st.lists(RULES, max_size=3),
 )
 @example(paths={"a/a"}, top=["a/**"], below=["!a"])
+@example(paths={"a/b"}, top=["a/"], below=["!b"])
+@example(paths={"a.log/a/a.log"}, top=["[ab]", "!*.log"], below=[])
 def test_the_rules_mean_what_they_mean_to_git(
     tmp_path_factory: pytest.TempPathFactory, paths: set[str], top: list[str], below: list[str]
 ) -> None:
