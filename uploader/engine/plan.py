@@ -136,7 +136,8 @@ class Deciding:
         evidence = [
             Evidence(
                 form=self._task.spec.form,
-                wanted=lasting_row(one, parents),
+                # Compared with a row only; a new file's is made when it is sent.
+                wanted=lasting_row(one, parents) if one.entry.entry_id in rows else {},
                 row=rows.get(one.entry.entry_id),
                 delivery=deliveries.get((one.table, one.row_key)),
                 digest=one.digest,

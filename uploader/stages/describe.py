@@ -54,6 +54,8 @@ class Candidate:
     record: Mapping[str, Any] = field(default_factory=dict)
     """The file's metadata document (`@record`)."""
     digest: Digest | None = None
+    _worked_out: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The row key once somebody asked for it: the passes of a survey ask several times."""
 
     @property
     def table(self) -> str:
@@ -67,6 +69,11 @@ class Candidate:
     @property
     def row_key(self) -> str:
         """Canonical identity of the row at its target; empty while it depends on a digest not yet known."""
+        if "row_key" not in self._worked_out:
+            self._worked_out["row_key"] = self._row_key()
+        return self._worked_out["row_key"]
+
+    def _row_key(self) -> str:
         identity = None if self.rule.kind is RuleKind.ROWS else self.rule.identity
         if isinstance(identity, ByQuery):
             return self.row_query
