@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from validation.check import DatasetFiles, Depth, HeaderSummary, Member, check_dataset
+from validation.check import DatasetFiles, Depth, HeaderSummary, Member, check_dataset, grade
+from validation.codes import issue
 from validation.instruments.model import Header
 from validation.model import Issue, Severity
 from validation.sidecar import Typed
@@ -221,3 +222,14 @@ def test_a_level_that_does_not_exist_is_a_finding(run: Run) -> None:
     found = run([Member("f/a.tif", "frames")], depth=Depth.HEADERS, level="gold")
     assert found[0].code == "metadata.level"
     assert "'gold'" in found[0].message
+
+
+def test_of_two_rules_that_grade_a_code_the_first_decides(
+    make_rule: Callable[..., Rule], make_spec: Callable[..., Spec]
+) -> None:
+    strict = make_rule(id="strict", checks={"group.gap": Severity.ERROR})
+    easy = make_rule(id="easy", checks={"group.gap": Severity.INFO})
+    found = (issue("group.gap", "2 is missing", group="dataset:d"),)
+
+    assert [one.severity for one in grade(found, make_spec(), (strict, easy))] == [Severity.ERROR]
+    assert [one.severity for one in grade(found, make_spec(), (easy, strict))] == [Severity.INFO]

@@ -261,3 +261,11 @@ def test_values_of_unforeseen_types_crash_no_check(run: Run) -> None:
     })  # fmt: skip
     found = run({"kV": "200", "date": 20260330, "operator": "", "instrument": "?", "mag": None}, odd)
     assert "check.crashed" not in codes(found)
+
+
+@pytest.mark.parametrize(("kilovolts", "expected"), [(201, []), (203, ["header.path_conflict"])])
+def test_the_measured_value_may_differ_from_the_nominal_one_by_a_hundredth(
+    run: Run, make_header: Callable[..., Header], kilovolts: float, expected: list[str]
+) -> None:
+    header = make_header("tiff-fei", accelerating_voltage_kV=float(kilovolts))
+    assert codes(run({"voltage_kV": 200}, header)) == expected

@@ -249,3 +249,14 @@ def test_whatever_people_type_makes_a_document_and_crashes_no_check(
     assert "check.crashed" not in {one.code for one in found}
     match = Match("frames", {})
     json.dumps(file_record(match=match, header=None, typed=files.typed))
+
+
+def test_the_path_does_not_settle_what_varies_between_headers(
+    build: Build, make_header: Callable[..., Header]
+) -> None:
+    headers = [make_header(magnification=1000.0), make_header(magnification=5000.0)]
+    record = build(captures=[{"mag": "1000"}], headers=headers)
+    assert record.document["measurements"][0]["settings"] == {
+        "family": "sem",
+        "varying": {"magnification": {"minimum": 1000.0, "maximum": 5000.0, "unit": "1"}},
+    }

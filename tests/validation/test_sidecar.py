@@ -204,3 +204,9 @@ def resolves(typed: Typed, place: str) -> bool:
 
 def test_pointers_escape_slash_and_tilde() -> None:
     assert pointer("a/b", "c~d", 0) == "/a~1b/c~0d/0"
+
+
+def test_a_plain_value_that_replaces_a_mapping_takes_its_sources_along() -> None:
+    typed = merge([("a", {"settings": {"stage": {"x": 1, "y": 2}}}), ("b", {"settings": {"stage": 5}})])
+    assert typed.get("settings") == {"stage": 5}
+    assert typed.sources == {"/settings/stage": "b"}

@@ -176,3 +176,19 @@ def test_a_full_disk_parks_instead_of_failing(state_dir: Path) -> None:
 
     assert caught.value.retry == "after-fix"
     database.close()
+
+
+def test_a_large_journal_is_checked_after_an_unclean_end_only(
+    state_dir: Path, many_targets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytearray(file_of(state_dir).read_bytes())
+    half = len(content) // 8192 * 4096
+    content[half : half + 4096] = b"\xff" * 4096
+    file_of(state_dir).write_bytes(content)
+    monkeypatch.setattr("uploader.journal.opening._ALWAYS_CHECKED_BYTES", 0)
+
+    open_journal(state_dir).close()  # ended cleanly: not worth reading a gigabyte for
+
+    file_of(state_dir).with_name("journal.sqlite3-wal").write_bytes(b"\0" * 32)
+    with pytest.raises(JournalDamaged):
+        open_journal(state_dir)

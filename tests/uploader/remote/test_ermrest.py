@@ -267,6 +267,16 @@ def test_a_lost_reply_is_repeated_only_where_a_key_keeps_it_single(
     assert len(written(server)) == 4
 
 
+def test_a_batch_is_sent_once_when_one_of_its_rows_has_no_whole_key(
+    server: LoopbackServer, connect: Callable[..., Connection], clock: Any
+) -> None:
+    with FaultProxy(server.url, FaultPlan([Fault(Kind.CUT_AFTER, "^POST", per_request=1)])) as proxy:
+        catalog = ErmrestCatalog(connect(proxy.url), "1", clock=clock)
+        with pytest.raises(Unreachable):
+            catalog.insert("lab:File", [{"Dataset": "D", "Path": "b"}, {"Dataset": "D"}])
+    assert len(written(server)) == 1
+
+
 def test_what_the_catalog_refuses_is_named(catalog: ErmrestCatalog, script: Script) -> None:
     script.answers = [text(403, "Access forbidden. Detail: insert access on :lab:File")]
     with pytest.raises(Forbidden, match="insert in lab:File"):

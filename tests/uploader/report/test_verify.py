@@ -194,3 +194,11 @@ def test_no_answer_is_not_an_answer(folder: Path, delivered: Any, monkeypatch: p
     monkeypatch.setattr(server, "head", down)
     with pytest.raises(Unreachable):
         check(folder, server, result)
+
+
+def test_an_object_of_another_length_is_not_safe_whatever_its_md5_says(folder: Path, delivered: Any) -> None:
+    result, server = delivered()
+    server.md5[result.object_url] = result.md5
+    server.objects[result.object_url] = BYTES[:-1]
+    (found,) = check(folder, server, result)
+    assert found.faults == (f"The stored object has {len(BYTES) - 1} bytes, the receipt says {len(BYTES)}.",)

@@ -17,6 +17,7 @@ from uploader.model.files import SourceFile
 from uploader.model.mounts import Volume
 from uploader.stages import scan as scan_module
 from uploader.stages.ignore import IgnoreRules
+from uploader.stages.names import case_clashes
 from uploader.stages.roots import make_root
 from uploader.stages.scan import ScanTally, scan
 from validation.model import Issue, Severity
@@ -346,3 +347,7 @@ def test_a_root_is_absolute_and_tidy(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     assert make_root(Path("x/../x/.")).path == tmp_path / "x"
     assert make_root(Path("x")).volume_id
+
+
+def test_names_that_only_special_letters_tell_apart_clash_too() -> None:
+    assert case_clashes(["Straße.tif", "STRASSE.tif", "Strasbourg.tif"]) == {"STRASSE.tif": "Straße.tif"}

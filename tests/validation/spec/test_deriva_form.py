@@ -207,3 +207,9 @@ def test_the_thumbnail_knows_the_picture_it_was_made_from() -> None:
 def test_the_shipped_documents_are_plain_json() -> None:
     for name in ("facebase", "facebase-legacy"):
         assert json.loads(find(name).read_text("utf-8"))["asset_mappings"]
+
+
+def test_mappings_are_tried_in_order_and_a_later_one_is_no_ambiguity() -> None:
+    match = Matcher(spec_with(mapping(), mapping(target_table=["lab", "other"])), "/data/S-1").match("x.tif")
+    assert isinstance(match, Match)
+    assert (match.rule, match.also, match.issues) == ("mapping-1", (), ())
