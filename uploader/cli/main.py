@@ -44,6 +44,9 @@ Exit codes: 0 all done, 1 finished but something was held or failed,
 """
 
 
+_KEPT = "Everything that the server has acknowledged is kept, and your files were not touched."
+
+
 class LazyGroup(click.Group):
     """A group that imports a command only when it runs or its own --help is asked for."""
 
@@ -82,6 +85,7 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one p
         error.show()
         return Exit.COULD_NOT_RUN
     except (click.Abort, KeyboardInterrupt):
+        show_fault(Cancelled("Interrupted.", detail=_KEPT, remedy="To go on, run the same command again."))
         return Exit.INTERRUPTED
     except Cancelled as error:
         show_fault(error)
@@ -107,7 +111,7 @@ def _of_the_system(error: OSError) -> UploaderError:
     about = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     return UploaderError(
         f"The system refused something: {error.strerror or error}{about}.",
-        detail="Everything that the server has acknowledged is kept, and your files were not touched.",
+        detail=_KEPT,
         remedy="Make room or give the right that is missing, and run the same command again.",
     )
 

@@ -130,3 +130,29 @@ def test_a_name_the_terminal_cannot_show_does_not_crash(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
+
+
+def test_an_interruption_before_the_engine_runs_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("uploader.cli.main.cli.main", interrupted)
+    assert shell.run(["status"]) == 130
+    said = capsys.readouterr().err
+    assert "Interrupted." in said
+    assert "run the same command again" in said
+
+
+def test_what_the_system_refuses_is_no_fault_of_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device", "/some/file")
+
+    monkeypatch.setattr("uploader.cli.main.cli.main", full)
+    assert shell.run(["status"]) == 2
+    said = capsys.readouterr().err
+    assert "No space left on device (/some/file)" in said
+    assert "Traceback" not in said
