@@ -6,7 +6,8 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ Stop: TypeAlias = Callable[[], bool]
 READ_BYTES = 1024 * 1024
 """Bytes per read: larger ones gain nothing against the time that two hashes take (measured)."""
 
+_SHARED_FROM_BYTES = 32 * 1024 * 1024
+"""Below this, files are hashed side by side, and a second thread for one of them would gain nothing."""
+
 
 def open_source(path: Path) -> BinaryIO:
     """The file, unbuffered: every read here is large already."""
@@ -47,9 +51,8 @@ def digest_file(
 
     Raises SourceChanged, SourceVanished or SourceUnreadable, and Cancelled once `stop` says so.
     """
-    running = _Running()
     buffer = memoryview(bytearray(min(READ_BYTES, max(source.size_bytes, 1))))
-    with _steady(path, source, open_file) as stream:
+    with _steady(path, source, open_file) as stream, _running(source) as running:
         while running.size_bytes < source.size_bytes:
             _refuse_stopped(stop, source)
             piece = _filled(stream, buffer[: source.size_bytes - running.size_bytes], source)
@@ -63,8 +66,7 @@ def read_whole(
     path: Path, *, source: SourceFile, open_file: OpensFiles = open_source
 ) -> tuple[bytes | memoryview, Digest]:
     """The bytes of a small file and their digest; raises like `digest_file`."""
-    running = _Running()
-    with _steady(path, source, open_file) as stream:
+    with _steady(path, source, open_file) as stream, _running(source) as running:
         body = _filled(stream, memoryview(bytearray(source.size_bytes)), source)
         running.update(body)
     return body, running.digest()
@@ -77,9 +79,12 @@ class Chunk:
     index: int
     body: memoryview
     """Belongs to the receiver while any reference to it (or to a slice of it) lives; then it is filled anew."""
-    md5: bytes
     acknowledged: bool
     """The server has it already, and the file still holds the same bytes: nothing to send."""
+
+    def md5(self) -> bytes:
+        """Hash of the part; for the thread that sends it, so that parts are hashed side by side."""
+        return hashlib.md5(self.body, usedforsecurity=False).digest()
 
 
 class ChunkReader:
@@ -96,13 +101,16 @@ class ChunkReader:
         source: SourceFile,
         chunk_bytes: int,
         acknowledged: Mapping[int, str] | None = None,
+        known: Digest | None = None,
         stop: Stop | None = None,
         open_file: OpensFiles = open_source,
     ) -> None:
+        """Where the hashes are `known`, one is computed again, to be sure that these are still the bytes."""
         self.path = str(path)
         self._source = source
         self._chunk_bytes = chunk_bytes
         self._acknowledged = acknowledged or {}
+        self._known = known
         self._stop = stop
         self._open_file = open_file
         self._digest: Digest | None = None
@@ -120,24 +128,29 @@ class ChunkReader:
         return self._digest
 
     def __iter__(self) -> Iterator[Chunk]:
-        source, running, buffers = self._source, _Running(), _Buffers(self._chunk_bytes)
-        index = 0
-        with _steady(Path(self.path), source, self._open_file) as stream:
-            while running.size_bytes < source.size_bytes:
+        source, buffers = self._source, _Buffers(self._chunk_bytes)
+        starts = range(0, source.size_bytes, self._chunk_bytes)
+        kept = ("md5", "sha256") if self._known is None else ("sha256",)
+        with (
+            _steady(Path(self.path), source, self._open_file) as stream,
+            _running(source, kept) as running,
+        ):
+            for index, start in enumerate(starts):
                 _refuse_stopped(self._stop, source)
-                left = source.size_bytes - running.size_bytes
-                body = _filled(stream, buffers.free()[: min(left, self._chunk_bytes)], source)
+                size_bytes = min(source.size_bytes - start, self._chunk_bytes)
+                body = _filled(stream, buffers.free()[:size_bytes], source)
                 running.update(body)
                 yield self._chunk(index, body)
                 # Let go of it before the next buffer is looked for.
                 del body
-                index += 1
-        self._digest = running.digest()
+        if self._known is not None and self._known.sha256 != running.hex("sha256"):
+            raise _changed(source)
+        self._digest = self._known or running.digest()
 
     def _chunk(self, index: int, body: memoryview) -> Chunk:
-        md5 = hashlib.md5(body, usedforsecurity=False).digest()
-        known = self._acknowledged.get(index)
-        if known is not None and known != md5.hex():
+        acknowledged = self._acknowledged.get(index)
+        chunk = Chunk(index, body, acknowledged=acknowledged is not None)
+        if acknowledged is not None and acknowledged != chunk.md5().hex():
             raise ChunkDiffers(
                 f"{self._source.path} no longer holds the bytes of part {index} that the server has.",
                 index=index,
@@ -145,7 +158,7 @@ class ChunkReader:
                 remedy="The file is sent anew by the next run, once nothing writes to it.",
                 path=self._source.path,
             )
-        return Chunk(index, body, md5, acknowledged=known is not None)
+        return chunk
 
 
 class _Buffers:
@@ -172,22 +185,43 @@ class _Buffers:
 
 
 class _Running:
-    """Both hashes of the bytes so far."""
+    """Hashes of the bytes so far; with a helper, all but one of them are computed in its thread meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Sequence[str], helper: Executor | None) -> None:
         self.size_bytes = 0
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
+        self._hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
+        self._helper = helper
 
     def update(self, piece: memoryview) -> None:
-        """Take in the next bytes."""
-        self._md5.update(piece)
-        self._sha256.update(piece)
+        """Take in the next bytes; on return nobody reads the piece any more."""
         self.size_bytes += len(piece)
+        first, *others = self._hashes.values()
+        if self._helper is None:
+            for each in self._hashes.values():
+                each.update(piece)
+            return
+        beside = [self._helper.submit(each.update, piece) for each in others]
+        first.update(piece)
+        for future in beside:
+            future.result()
+
+    def hex(self, kind: str) -> str:
+        """One hash of everything taken in."""
+        return self._hashes[kind].hexdigest()
 
     def digest(self) -> Digest:
-        """The hashes of everything taken in."""
-        return Digest(self._md5.hexdigest(), self._sha256.hexdigest(), self.size_bytes)
+        """Both hashes of everything taken in."""
+        return Digest(self.hex("md5"), self.hex("sha256"), self.size_bytes)
+
+
+@contextmanager
+def _running(source: SourceFile, kinds: Sequence[str] = ("md5", "sha256")) -> Iterator[_Running]:
+    """Empty hashes for a file; a large one has a thread to share the work with."""
+    if source.size_bytes < _SHARED_FROM_BYTES or len(kinds) == 1:
+        yield _Running(kinds, None)
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as helper:
+        yield _Running(kinds, helper)
 
 
 @contextmanager

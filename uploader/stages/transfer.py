@@ -20,7 +20,7 @@ from uploader.model.errors import (
 )
 from uploader.model.files import Digest, Proof, SourceFile, Stored
 from uploader.model.ports import Journal, ObjectStore
-from uploader.stages.digest import ChunkReader, digest_file, read_whole
+from uploader.stages.digest import Chunk, ChunkReader, digest_file, read_whole
 from uploader.stages.room import Room
 
 SMALL_BYTES = 8 * 1024 * 1024
@@ -171,7 +171,12 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
                 wire.store.cancel_job(orphan)
         job = _open_job(sending, wire)
     reader = ChunkReader(
-        sending.path, source=source, chunk_bytes=job.chunk_bytes, acknowledged=job.chunks, stop=stop
+        sending.path,
+        source=source,
+        chunk_bytes=job.chunk_bytes,
+        acknowledged=job.chunks,
+        known=sending.digest,
+        stop=stop,
     )
     try:
         sent_bytes = _send_missing(reader, job, wire, progress, stop)
@@ -216,9 +221,10 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
     pending: dict[Future[None], int] = {}
     done_bytes = sent_bytes = 0
 
-    def send(index: int, body: bytes | memoryview, md5: bytes) -> None:
-        wire.store.put_chunk(job.path, index, body, md5)
-        wire.journal.chunk(job.job_id, index, md5.hex())
+    def send(chunk: Chunk) -> None:
+        md5 = chunk.md5()
+        wire.store.put_chunk(job.path, chunk.index, chunk.body, md5)
+        wire.journal.chunk(job.job_id, chunk.index, md5.hex())
 
     def collect(*, until: int) -> None:
         nonlocal done_bytes, sent_bytes
@@ -239,7 +245,7 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
                 done_bytes += len(chunk.body)
                 continue
             collect(until=CHUNKS_IN_FLIGHT - 1)
-            future = wire.chunk_threads.submit(send, chunk.index, chunk.body, chunk.md5)
+            future = wire.chunk_threads.submit(send, chunk)
             pending[future] = len(chunk.body)
         collect(until=0)
     except BaseException:

@@ -206,12 +206,27 @@ def test_chunks_make_up_the_file(tmp_path: Path, content: bytes, chunk_bytes: in
     reader = chunks_of(path, source, chunk_bytes)
     assert not reader.finished
 
-    parts = [(chunk.index, bytes(chunk.body), chunk.md5) for chunk in reader]
+    parts = [(chunk.index, bytes(chunk.body), chunk.md5()) for chunk in reader]
 
     expected = [content[start : start + chunk_bytes] for start in range(0, len(content), chunk_bytes)]
     assert parts == [(index, part, hashlib.md5(part).digest()) for index, part in enumerate(expected)]
     assert reader.finished
     assert reader.digest == digest_of(content)
+
+
+def test_a_file_that_no_longer_has_its_known_hash_is_noticed_at_its_end(tmp_path: Path) -> None:
+    path, source = planted(tmp_path, b"as it was")
+    known = digest_of(b"as it was")
+    same = chunks_of(path, source, known=known)
+    assert len(list(same)) == 1
+    assert same.digest == known
+
+    path.write_bytes(b"as it is.")  # same size; and the time of change is put back, as some programs do
+    os.utime(path, ns=(source.mtime_ns, source.mtime_ns))
+    other = chunks_of(path, source, known=known)
+    with pytest.raises(SourceChanged):
+        list(other)
+    assert not other.finished
 
 
 def test_acknowledged_chunks_are_checked_and_marked(tmp_path: Path) -> None:
@@ -263,7 +278,7 @@ def test_chunks_on_their_way_in_other_threads_stay_whole(tmp_path: Path) -> None
         return all(hashlib.md5(body).digest() == md5 for _ in range(20))
 
     with ThreadPoolExecutor(4) as threads:
-        futures = [threads.submit(sent, chunk.body, chunk.md5) for chunk in chunks_of(path, source, 4096)]
+        futures = [threads.submit(sent, chunk.body, chunk.md5()) for chunk in chunks_of(path, source, 4096)]
 
     assert all(future.result() for future in futures)
 
