@@ -24,12 +24,18 @@ class Findings:
     """Sections of the page, by their number."""
 
     sections: dict[int, str] = field(default_factory=dict)
+    load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def page(self) -> str:
         """The whole page."""
         today = dt.datetime.now(dt.UTC).date().isoformat()
         return "\n".join(
-            [_HEAD.format(date=today, machine=machine()), *(self.sections[n] for n in sorted(self.sections))]
+            [
+                _HEAD.format(
+                    date=today, machine=machine(), before=self.load_before, after=os.getloadavg()[0]
+                ),
+                *(self.sections[n] for n in sorted(self.sections)),
+            ]
         )
 
 
@@ -74,7 +80,7 @@ def course(tmp_path: Path) -> Iterator[Callable[[int, int], Course]]:
 
 _HEAD = """# Benchmarks
 
-Written by `make bench` on {date}. Machine: {machine}.
+Written by `make bench` on {date}. Machine: {machine}. Load average before {before:.1f}, at the end {after:.1f}.
 
 Ours (`nanoferry upload`) and the reference client (`deriva-upload-cli`) carry the same tree with the same bulk-upload
 document into the same embedded server, in turn: ours, theirs, ours, theirs, … Every run has a new table and new object
