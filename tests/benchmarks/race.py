@@ -157,7 +157,7 @@ def machine() -> str:
         cpu = named[0].partition(":")[2].strip() if named else cpu
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     python = platform.python_version()
-    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, Python {python}"
+    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {python}"
 
 
 def spread(values: Sequence[float], unit: str, *, digits: int = 2) -> str:
