@@ -30,6 +30,12 @@ _SHOWN = 20
 """Files named in words; the rest is counted."""
 
 
+_UNSEEN = frozenset(
+    {"source.folder_unreadable", "source.unreadable", "source.vanished", "source.ignore_unreadable"}
+)
+"""What the scan says of things it could not look at."""
+
+
 @dataclass(slots=True)
 class _Answer:
     """What has been compared so far."""
@@ -132,7 +138,7 @@ def _unlisted(root: str, listed: set[tuple[str, str]]) -> Iterator[str]:
     except SettingsError:
         return  # the whole folder is gone; the files say so one by one
     for found in scan(dropped, ignore=IgnoreRules()):
-        if isinstance(found, Issue) and found.code == "source.folder_unreadable":
+        if isinstance(found, Issue) and found.code in _UNSEEN:
             # Nobody knows what lies in there, so nobody may say that it is safe to delete.
             yield found.location.path or root
         if not isinstance(found, SourceFile) or found.path.rpartition("/")[2] == SIDECAR_NAME:

@@ -16,7 +16,7 @@ from uploader.stages.describe import Candidate
 from uploader.stages.transfer import Sending, Sent, Wire, transfer
 from validation.codes import issue
 from validation.model import Issue
-from validation.spec.render import render
+from validation.spec.objects import download_name
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def _carry(
             path=path,
             source=source,
             content_type=candidate.media_type,
-            filename=_filename(candidate),
+            filename=download_name(candidate.rule, candidate.values),
             delivery=delivery,
             may_replace=cargo.action is Action.CHANGED_BYTES,
             in_doubt=cargo.in_doubt,
@@ -105,12 +105,6 @@ def _carry(
         wire.journal.save_digest(source.identity, sent.digest)
         wire.journal.stored(delivery.delivery_id, sent.stored, sent.digest, preview_url=preview_url)
     return Carried(cargo, sent, preview_url, issues)
-
-
-def _filename(candidate: Candidate) -> str:
-    """The name a browser saves the object under."""
-    template = candidate.rule.object.filename if candidate.rule.object else "{file_name}"
-    return render(template, candidate.values) or str(candidate.values["file_name"])
 
 
 def _preview(
