@@ -352,6 +352,9 @@ def test_a_folder_that_cannot_be_opened_is_never_called_safe_to_delete(
     monkeypatch.setattr(os, "scandir", forbidding)
     receipt = tmp_path / "receipt.json"
 
+    code, text = said("upload", "--dir", tmp_path / "drop", "--strict")
+    assert code == 1, text
+    assert "nothing was sent" in text
     code, text = said("upload", "--dir", tmp_path / "drop", "--receipt", receipt)
     assert code == 1, text
     assert "source.folder_unreadable" in text

@@ -173,6 +173,8 @@ class Engine:
                     files_to_send += number
                     bytes_to_send += size_bytes
         left = sum(files[action.value] for action in (Action.HELD, Action.CONFLICT, Action.UNMATCHED))
+        # A folder that could not be opened holds files that nobody has counted.
+        left += sum(found.code == "source.folder_unreadable" for found in self._seen.plan.issues)
         return task.event(
             PlanMade,
             files=dict(files),
