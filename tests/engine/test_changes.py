@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ferry_world import SESSION, World, fill, png, session
 
+from uploader.model.errors import Conflict
 from uploader.model.events import FileFinished
 from validation.check import Depth
 
@@ -286,3 +287,29 @@ def test_a_file_that_changes_or_goes_while_it_is_sent_is_set_aside(world: World,
     assert by_path(world).keys() == {"area1_001.png"}
     assert world.upload(data).outcomes == {"same": 1, "new": 1}
     assert world.content(by_path(world)["notes.txt"]["URL"]) == b"written after the survey"
+
+
+def test_a_parent_the_catalog_refuses_holds_its_own_files_only(world: World, data: Path) -> None:
+    """A record with the same key elsewhere cannot be made: the files of other records go."""
+    session(data)
+    too_long = fill(data, {"NFFA-8/gold/2025-03-11_rossi_SEM/a.txt": b"a"})
+    world.upload(data, dry_run=True)
+    other = "NFFA-8"
+    with world.engine(too_long) as engine:
+        insert = engine._ports.catalog.insert
+
+        def refuse(table: str, rows: Any) -> Any:
+            if table == "nanoscience:Project" and any(row["Name"] == other for row in rows):
+                raise Conflict("check constraint", status=409)
+            return insert(table, rows)
+
+        engine._ports.catalog.insert = refuse  # type: ignore[method-assign]
+        results = {}
+        for event in engine.run(dry_run=False, strict=False, depth=Depth.HEADERS):
+            assert event.kind != "parked"
+            if isinstance(event, FileFinished):
+                results[event.result.path.partition("/")[0]] = event.result
+    assert results["NFFA-7"].outcome == "new"
+    assert results[other].outcome == "held"
+    assert "check constraint" in results[other].error
+    assert len(world.rows()) == 3
