@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Entry
 from uploader.model.files import SourceFile
 from uploader.model.ports import Ports
 from uploader.stages.describe import Candidate, describe
+from validation.instruments import is_current
 from validation.instruments.model import Header
 from validation.record import file_record
 from validation.sidecar import Typed
 from validation.spec.model import Match, NoMatch
-from validation.specset import data_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +27,19 @@ class Read:
     typed: Typed
 
 
-def header_key(source: SourceFile) -> str:
-    """Key of the header cache: the bytes, and the readers and field maps that read them."""
-    return f"{source.identity}#{_readers_as_of()}"
-
-
-@cache
-def _readers_as_of() -> str:
-    """Changes with the version of the program and with every correction a lab makes to a field map."""
-    seen = hashlib.sha256(version("nanoferry").encode())
-    for path in sorted((data_dir() / "instruments").glob("*.yaml")):
-        seen.update(path.name.encode())
-        seen.update(path.read_bytes())
-    return seen.hexdigest()[:12]
+def current_headers(ports: Ports, sources: Iterable[SourceFile]) -> dict[str, Header]:
+    """Source identity -> header, for those that were read by the readers and field maps of today."""
+    held = ports.journal.headers([source.identity for source in sources])
+    return {identity: header for identity, header in held.items() if is_current(header)}
 
 
 def read_again(root: DroppedRoot, ports: Ports, batch: Sequence[Entry]) -> Iterator[Read]:
     """The entries with their matches, the headers that are cached and the sidecars of their folders, in order."""
-    headers = ports.journal.headers([header_key(entry.source) for entry in batch if entry.rule])
+    headers = current_headers(ports, (entry.source for entry in batch if entry.rule))
     for entry in batch:
         path = entry.source.path
         typed = root.sidecars.typed(path.rpartition("/")[0])
-        yield Read(entry, root.matcher.match(path), headers.get(header_key(entry.source)), typed)
+        yield Read(entry, root.matcher.match(path), headers.get(entry.source.identity), typed)
 
 
 def described(

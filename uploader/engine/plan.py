@@ -50,8 +50,12 @@ class Plan:
 
     @property
     def held_groups(self) -> frozenset[str]:
-        """Groups and records that an error holds."""
-        return frozenset(found.group for found in self.issues if found.holds and found.group)
+        """Groups and records that an error holds; an error about one file holds that file alone."""
+        return frozenset(
+            found.group
+            for found in self.issues
+            if found.holds and found.group and found.scope is not Scope.FILE
+        )
 
     @property
     def holds_run(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from uploader.engine.entries import Read, header_key, read_again
+from uploader.engine.entries import Read, current_headers, read_again
 from uploader.engine.plan import Plan, decide_files
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Found
@@ -34,7 +34,7 @@ from validation.check import (
     check_target,
 )
 from validation.codes import issue
-from validation.model import Issue
+from validation.model import Issue, Scope
 from validation.record import dataset_record
 from validation.spec.model import Match, Spec, SpecForm
 from validation.spec.render import marker_of, names
@@ -118,12 +118,12 @@ def _headers(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -
     done = 0
     entries = ports.journal.entries(task.run, task.target, root.root_id)
     for batch in batched((entry for entry in entries if entry.rule), HEADER_BATCH):
-        cached = ports.journal.headers([header_key(entry.source) for entry in batch])
-        unread = [entry for entry in batch if header_key(entry.source) not in cached]
+        cached = current_headers(ports, (entry.source for entry in batch))
+        unread = [entry for entry in batch if entry.source.identity not in cached]
         if unread:
             headers = ports.extractor.headers(root.root.path / entry.source.path for entry in unread)
             ports.journal.save_headers(
-                {header_key(entry.source): header for entry, header in zip(unread, headers, strict=True)}
+                {entry.source.identity: header for entry, header in zip(unread, headers, strict=True)}
             )
         done += len(batch)
         yield _progress(task, "headers", gathered.files, done, batch[-1].source.path)
@@ -162,14 +162,14 @@ def _checks(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) ->
             _gather_needs(task, root, read, read.match, gathered)
             if dataset is None or dataset.name != read.match.dataset:
                 if dataset is not None:
-                    yield from _close_dataset(task, dataset, gathered)
+                    yield from _close_dataset(task, dataset, ports, gathered)
                 dataset = _Dataset(read.match.dataset)
             dataset.add(read, read.match)
         ports.journal.add_issues(findings)
         done += len(batch)
         yield _progress(task, "checks", gathered.files, done, batch[-1].source.path)
     if dataset is not None:
-        yield from _close_dataset(task, dataset, gathered)
+        yield from _close_dataset(task, dataset, ports, gathered)
 
 
 def _gather_needs(task: Task, root: DroppedRoot, read: Read, match: Match, gathered: _Gathered) -> None:
@@ -192,6 +192,8 @@ class _Dataset:
     name: str
     folder: str = ""
     members: list[Member] = field(default_factory=list)
+    entry_ids: list[int] = field(default_factory=list)
+    """Of the members, in the same order."""
     headers: HeaderSummary = field(default_factory=HeaderSummary)
     first: Read | None = None
 
@@ -201,6 +203,7 @@ class _Dataset:
         if self.first is None:
             self.first = read
             self.folder = _folder_of(source.path, match.path)
+        self.entry_ids.append(read.entry.entry_id)
         self.members.append(
             Member(
                 source.path,
@@ -215,19 +218,29 @@ class _Dataset:
         if read.header is not None:
             self.headers.add(read.header)
 
+    def entry_id(self, path: str) -> int | None:
+        """The journal's number of the member with that path."""
+        places = (place for place, member in enumerate(self.members) if member.path == path)
+        place = next(places, None)
+        return None if place is None else self.entry_ids[place]
+
 
 def _folder_of(path: str, object_path: str) -> str:
     """The dataset's folder relative to the root; empty when the root lies in or at it."""
     return path[: -len(object_path)].rstrip("/") if path.endswith(object_path) else ""
 
 
-def _close_dataset(task: Task, dataset: _Dataset, gathered: _Gathered) -> Iterator[Event]:
+def _close_dataset(task: Task, dataset: _Dataset, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
     """Check a dataset as a whole and make its document."""
     if not dataset.name or dataset.first is None:
         return
     files = DatasetFiles(dataset.name, dataset.folder, dataset.members, dataset.first.typed, dataset.headers)
     for found in check_dataset(files, task.spec, task.depth):
-        yield gathered.note(task, found)
+        entry_id = dataset.entry_id(found.location.path) if found.scope is Scope.FILE else None
+        if entry_id is None:
+            yield gathered.note(task, found)
+        else:
+            ports.journal.add_issues([(entry_id, (found,))])
     if task.spec.form is SpecForm.NANOFERRY:
         record = dataset_record(
             name=dataset.name,

@@ -10,6 +10,7 @@ from uploader.model.entries import Found
 from uploader.model.files import Root, SourceFile
 from uploader.stages.ignore import IgnoreRules
 from uploader.stages.scan import scan
+from validation.check import grade
 from validation.codes import issue
 from validation.model import Issue
 from validation.sidecar import SIDECAR_NAME, Typed, merge, read
@@ -56,10 +57,15 @@ def find(
     """
     if spec.form is SpecForm.NANOFERRY:
         yield from _sidecars_above(root, sidecars)
+    about: list[Issue] = []
     for item in scan(root, ignore=ignore):
         if isinstance(item, Issue):
-            yield item
+            about.append(item)
             continue
+        # The scan tells what is wrong with a file just before the file itself.
+        own = [found for found in about if found.location.path == item.path]
+        yield from (found for found in about if found.location.path != item.path)
+        about = []
         match = matcher.match(item.path)
         if (
             isinstance(match, NoMatch)
@@ -68,13 +74,15 @@ def find(
         ):
             yield from sidecars.add(_folder(item.path), root.path / item.path, item.path)
             continue
-        yield _found(item, match, spec)
+        yield _found(item, match, own, spec)
+    yield from about
 
 
-def _found(source: SourceFile, match: Match | NoMatch, spec: Spec) -> Found:
-    if isinstance(match, Match):
-        return Found(source, match.rule, match.dataset, match.path, match.set_key, match.role)
-    return Found(source)
+def _found(source: SourceFile, match: Match | NoMatch, own: list[Issue], spec: Spec) -> Found:
+    if isinstance(match, NoMatch):
+        return Found(source, issues=grade(own, spec))
+    issues = grade(own, spec, (spec.rule(match.rule),)) if own else ()
+    return Found(source, match.rule, match.dataset, match.path, match.set_key, match.role, issues)
 
 
 def held_by_policy(spec: Spec, unmatched: int) -> tuple[Issue, ...]:
