@@ -176,10 +176,6 @@ def test_we_recognise_what_the_peer_has_uploaded(site: Site) -> None:
     assert site.holdings() == before
 
 
-@pytest.mark.xfail(
-    reason="a delivery found complete is journalled under an empty row key when the key rests on a look-up, so the"
-    " change that follows is taken for somebody else's"
-)
 def test_we_send_what_has_changed_since_the_peer_uploaded(site: Site) -> None:
     site.by_peer()
     result = site.rows("Result")["all_0003.dat"][0]

@@ -16,7 +16,7 @@ from uploader.engine.founding import Parents
 from uploader.engine.linking import link_files
 from uploader.engine.loading import Loading
 from uploader.engine.outcomes import NOTHING_TO_DO, refused, result_of, settled
-from uploader.engine.plan import Plan
+from uploader.engine.plan import Plan, decider
 from uploader.engine.registrar import Registrar
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Entry
@@ -51,7 +51,7 @@ def ferry(task: Task, plan: Plan, ports: Ports, crew: Crew) -> Generator[Event, 
         _drop_stale_jobs(task, ports)
         parents.refresh()
         for root in task.roots:
-            for batch in settled(task, root, ports, parents):
+            for batch in settled(task, root, ports, parents, decider(task, root, plan, ports)):
                 yield from _finish(task, ports, batch)
             yield from _root(
                 task, root, ports, Loading(task, root, plan, ports, parents), crew, registrar, tally
@@ -91,7 +91,7 @@ def withhold(task: Task, plan: Plan, ports: Ports, why: str) -> Iterator[Event]:
     """Send nothing: say what became of the files that need nothing, and leave the others as they are."""
     parents = Parents(task, plan, ports)
     for root in task.roots:
-        for batch in settled(task, root, ports, parents):
+        for batch in settled(task, root, ports, parents, decider(task, root, plan, ports)):
             yield from _finish(task, ports, batch)
         yield from _left_undone(task, root, ports, why)
 

@@ -157,7 +157,9 @@ class Loading:
                 self._refuse(load, candidate, digest)
         decided = self._decide_again(hashed)
         settled = [entry for entry in decided if entry.action in NOTHING_TO_DO]
-        load.finished += settle_batch(self._task, self._root, self._ports, self._parents, settled)
+        load.finished += settle_batch(
+            self._task, self._root, self._ports, self._parents, self._deciding, settled
+        )
         to_do = [entry for entry in decided if entry.action not in NOTHING_TO_DO]
         known = [one for one in candidates if one.entry.entry_id not in first]
         return [*known, *self._deciding.candidates(to_do)]

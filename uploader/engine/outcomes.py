@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from uploader.engine.entries import described
 from uploader.engine.founding import Parents
+from uploader.engine.plan import Deciding
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Delivery, DeliveryState, Entry
 from uploader.model.errors import Conflict, SourceChanged, SourceError, UploaderError
@@ -57,22 +57,27 @@ def refused(entry: Entry, root: DroppedRoot, error: UploaderError) -> FileResult
 
 
 def settled(
-    task: Task, root: DroppedRoot, ports: Ports, parents: Parents
+    task: Task, root: DroppedRoot, ports: Ports, parents: Parents, deciding: Deciding
 ) -> Iterator[list[tuple[int, FileResult]]]:
     """Batches of (entry id, result) for the files of a root that need nothing."""
     entries = ports.journal.entries(
         task.run, task.target, root.root_id, by_dataset=True, actions=tuple(NOTHING_TO_DO)
     )
     for batch in batched((entry for entry in entries if entry.outcome is None), BATCH):
-        yield settle_batch(task, root, ports, parents, batch)
+        yield settle_batch(task, root, ports, parents, deciding, batch)
 
 
 def settle_batch(
-    task: Task, root: DroppedRoot, ports: Ports, parents: Parents, batch: Sequence[Entry]
+    task: Task,
+    root: DroppedRoot,
+    ports: Ports,
+    parents: Parents,
+    deciding: Deciding,
+    batch: Sequence[Entry],
 ) -> list[tuple[int, FileResult]]:
     """(Entry id, result) of decided files that need nothing; those that are the same are known by the journal."""
     same = [entry for entry in batch if entry.action is Action.SAME]
-    facts = _same_files(task, root, ports, parents, same)
+    facts = _same_files(task, root, ports, parents, deciding.candidates(same))
     results = []
     for entry in batch:
         if entry.action is None or entry.action not in NOTHING_TO_DO:
@@ -83,10 +88,9 @@ def settle_batch(
 
 
 def _same_files(
-    task: Task, root: DroppedRoot, ports: Ports, parents: Parents, entries: Sequence[Entry]
+    task: Task, root: DroppedRoot, ports: Ports, parents: Parents, found: Sequence[Candidate]
 ) -> dict[int, FileResult]:
     """What the journal knows of files that are delivered; a delivery it forgot is noted again."""
-    found = [candidate for _, candidate in described(task, root, ports, entries) if candidate is not None]
     keys: dict[str, list[str]] = {}
     for candidate in found:
         keys.setdefault(candidate.table, []).append(candidate.row_key)
