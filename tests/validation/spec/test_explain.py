@@ -49,7 +49,7 @@ def test_the_lines_name_rule_values_and_the_other_rules() -> None:
     lines = explain(SESSION, "/lab", f"{FOLDER}/areaA_001_15kV.tif").lines()
     assert lines[0].endswith("rule frame of em-session 1.0.0 takes it")
     assert "  voltage_kV = 15" in lines
-    assert "  dataset: S-017 2026-03-05 SEM kim" in lines
+    assert "  dataset: P S-017 2026-03-05 SEM kim" in lines
 
 
 def test_the_document_is_plain_values() -> None:

@@ -32,7 +32,7 @@ def test_fibsem_volumes(path: str, rule: str, object_path: str) -> None:
         assert isinstance(match, NoMatch)
         return
     assert isinstance(match, Match)
-    assert (match.rule, match.path, match.dataset) == (rule, object_path, "S volume 001")
+    assert (match.rule, match.path, match.dataset) == (rule, object_path, "P S volume 001")
     assert match.issues == ()
 
 

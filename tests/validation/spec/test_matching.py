@@ -65,7 +65,7 @@ def test_optional_parts_and_vocabularies_of_a_session() -> None:
     full = took(matcher.match(FRAME))
     assert (full.values["voltage_kV"], full.values["magnification"]) == (15, 5000)
     assert (full.values["technique"], full.values["technique.catalog"]) == ("SEM", "SEM")
-    assert full.dataset == "S-017 2026-03-05 SEM kim"
+    assert full.dataset == "Perov S-017 2026-03-05 SEM kim"
     bare = took(matcher.match("Perov/S-017/2026-03-05_kim_sem/areaA_001.tiff"))
     assert bare.values["voltage_kV"] is None
     assert "voltage_kV" not in bare.captures
