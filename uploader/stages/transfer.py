@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
         )
     name = sending.delivery.object_name
     if sending.in_doubt:
-        adopted = _adopted(wire.store.head(name), digest)
+        adopted = _adopted(wire.store, wire.store.head(name), digest)
         if adopted is not None:
             return Sent(adopted, digest, 0)
     try:
@@ -140,7 +141,7 @@ def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
         )
     except Conflict:
         # 412: a version exists. It is ours if the bytes agree (a reply was lost), else somebody else's.
-        adopted = _adopted(wire.store.head(name), digest)
+        adopted = _adopted(wire.store, wire.store.head(name), digest)
         if adopted is None:
             raise
         return Sent(adopted, digest, 0)
@@ -155,7 +156,7 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
         found = wire.store.head(name)
         if found is not None:
             digest = sending.digest or digest_file(sending.path, source=source, stop=stop)
-            adopted = _adopted(found, digest)
+            adopted = _adopted(wire.store, found, digest)
             if adopted is not None:
                 return Sent(adopted, digest, 0)
             if not sending.may_replace:
@@ -274,11 +275,24 @@ def _finalised_before(store: ObjectStore, name: str, job: Job, digest: Digest) -
     return found if is_this_job and found.size_bytes == digest.size_bytes else None
 
 
-def _adopted(found: Stored | None, digest: Digest) -> Stored | None:
+def _adopted(store: ObjectStore, found: Stored | None, digest: Digest) -> Stored | None:
     """The object that is there already, when its MD5 and size are the file's."""
-    if found is None or not found.md5 or found.md5 != digest.md5 or found.size_bytes != digest.size_bytes:
+    if found is None or found.size_bytes != digest.size_bytes:
         return None
-    return _proven(found, digest, Proof.ADOPTED)
+    if not found.md5:
+        return _compared(store, found, digest)
+    return _proven(found, digest, Proof.ADOPTED) if found.md5 == digest.md5 else None
+
+
+def _compared(store: ObjectStore, found: Stored, digest: Digest) -> Stored | None:
+    """An object that bears no checksum, published by a job whose reply was lost: only its bytes can tell."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    for piece in store.read(found.url):
+        md5.update(piece)
+    if md5.hexdigest() != digest.md5:
+        return None
+    store.set_checksums(found.url, md5=md5.digest(), sha256=bytes.fromhex(digest.sha256))
+    return _proven(found, digest, Proof.DOWNLOAD)
 
 
 def _proven(stored: Stored, digest: Digest, proof: Proof) -> Stored:

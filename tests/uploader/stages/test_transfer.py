@@ -173,6 +173,19 @@ def test_changed_bytes_make_a_second_version(pier: Pier, body: bytes) -> None:
     assert pier.versions == [body, body + b" more"]
 
 
+def test_an_object_without_a_checksum_is_read_before_it_is_adopted(pier: Pier) -> None:
+    """The server was still publishing when our repetition found neither the job nor the object."""
+    pier.store.objects[NAME] = [("V", LARGE, {})]
+    pier.write(LARGE)
+    sent = pier.send()
+    assert (sent.sent_bytes, sent.stored.proof) == (0, Proof.DOWNLOAD)
+    assert pier.store.objects[NAME][0][2]["md5"] == hashlib.md5(LARGE).hexdigest()
+    pier.store.objects[NAME] = [("V", LARGE[::-1], {})]
+    os.utime(pier.path, (1, 1))
+    with pytest.raises(Conflict):
+        pier.send()
+
+
 def test_a_job_that_somebody_cancelled_is_begun_anew(pier: Pier) -> None:
     pier.write(LARGE)
     pier.fail("put_chunk 3", Unreachable("the line broke"))
