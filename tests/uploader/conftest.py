@@ -25,6 +25,7 @@ class Script:
     """Writes the events of an imagined run; every event is one tick later than the one before."""
 
     run = "0123abcd"
+    root = "/data/s1"
 
     def __init__(self) -> None:
         self.tick_s = 1.0
@@ -64,9 +65,9 @@ class Script:
 
     def sent(self, path: str) -> list[Event]:
         return [
-            FileStarted(self.run, self.time(), path, 1000),
-            FileProgressed(self.run, self.time(), path, 1000, 400),
-            FileProgressed(self.run, self.time(), path, 1000, 1000),
+            FileStarted(self.run, self.time(), path, 1000, self.root),
+            FileProgressed(self.run, self.time(), path, 1000, 400, self.root),
+            FileProgressed(self.run, self.time(), path, 1000, 1000, self.root),
             FileFinished(self.run, self.time(), self.result(path)),
         ]
 

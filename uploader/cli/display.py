@@ -199,7 +199,7 @@ def _at(summary: Summary) -> str:
         return "Done"
     if summary.parked is not None:
         return "Waiting"
-    moving = [path for path, each in summary.current.items() if each.sent_bytes < each.size_bytes]
+    moving = [path for (_, path), each in summary.current.items() if each.sent_bytes < each.size_bytes]
     if not moving:
         return "Registering" if summary.current else "Sending"
     more = f" (+{len(moving) - 1})" if len(moving) > 1 else ""

@@ -13,7 +13,7 @@ from uploader.engine.carry import Cargo, Carried, carry
 from uploader.engine.task import Task
 from uploader.model.errors import Cancelled, UploaderError
 from uploader.model.events import Event, FileProgressed, FileStarted
-from uploader.model.files import Digest
+from uploader.model.files import Digest, SourceFile
 from uploader.model.ports import Extractor
 from uploader.stages.describe import Candidate
 from uploader.stages.digest import digest_file
@@ -103,8 +103,11 @@ class Crew:
         if self._stopped():
             self._done.put(Carried(cargo, error=Cancelled("Stopped.", path=source.path)))
             return
-        self._events.put(self._task.event(FileStarted, path=source.path, size_bytes=source.size_bytes))
-        tell = _Throttled(self._task, source.path, source.size_bytes, self._events.put)
+        root = str(cargo.candidate.root.path)
+        self._events.put(
+            self._task.event(FileStarted, path=source.path, size_bytes=source.size_bytes, root=root)
+        )
+        tell = _Throttled(self._task, source, root, self._events.put)
         carried = carry(cargo, self._wire, self._extractor, progress=tell, stop=self._stopped)
         self._done.put(carried)
 
@@ -119,20 +122,24 @@ class Crew:
 class _Throttled:
     """Turns acknowledged bytes into progress events, a few a second and the last one always."""
 
-    def __init__(self, task: Task, path: str, size_bytes: int, put: Callable[[Event], None]) -> None:
-        self._task, self._path, self._size_bytes, self._put = task, path, size_bytes, put
+    def __init__(self, task: Task, source: SourceFile, root: str, put: Callable[[Event], None]) -> None:
+        self._task, self._source, self._root, self._put = task, source, root, put
         self._told_at = task.clock.monotonic()
         self._lock = Lock()
 
     def __call__(self, sent_bytes: int) -> None:
         now = self._task.clock.monotonic()
         with self._lock:
-            if sent_bytes < self._size_bytes and now - self._told_at < PROGRESS_EVERY_S:
+            if sent_bytes < self._source.size_bytes and now - self._told_at < PROGRESS_EVERY_S:
                 return
             self._told_at = now
         self._put(
             self._task.event(
-                FileProgressed, path=self._path, size_bytes=self._size_bytes, sent_bytes=sent_bytes
+                FileProgressed,
+                path=self._source.path,
+                size_bytes=self._source.size_bytes,
+                sent_bytes=sent_bytes,
+                root=self._root,
             )
         )
 

@@ -283,6 +283,7 @@ def _decisions(task: Task, root: DroppedRoot, plan: Plan, ports: Ports, *, show_
                     rule=entry.rule,
                     dataset=entry.dataset,
                     issues=decision.issues,
+                    root=str(root.root.path),
                 )
         if task.stopped():
             return

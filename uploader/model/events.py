@@ -102,6 +102,8 @@ class FilePlanned(Event):
     rule: str = ""
     dataset: str = ""
     issues: tuple[Issue, ...] = ()
+    root: str = ""
+    """The dropped folder, as `run_started` names it: two of them may hold files of one path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class FileStarted(Event):
     kind: ClassVar[str] = "file_started"
     path: str
     size_bytes: int
+    root: str = ""
+    """The dropped folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,8 @@ class FileProgressed(Event):
     path: str
     size_bytes: int
     sent_bytes: int
+    root: str = ""
+    """The dropped folder."""
 
 
 @dataclass(frozen=True, slots=True)

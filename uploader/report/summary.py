@@ -81,8 +81,8 @@ class Summary:
     """Outcome -> files finished; every outcome is present."""
     bytes_done: int = 0
     """Bytes of the files that were sent to their end."""
-    current: Mapping[str, Transfer] = field(default_factory=dict)
-    """Path -> how far, for the files on their way."""
+    current: Mapping[tuple[str, str], Transfer] = field(default_factory=dict)
+    """(Dropped folder, path) -> how far, for the files on their way."""
     issues: Mapping[tuple[str, Severity], IssueGroup] = field(default_factory=dict)
     failures: tuple[FileResult, ...] = ()
     """The first few failed files."""
@@ -190,9 +190,9 @@ def fold(summary: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one arm 
             found = event.issues if summary.dry_run else ()
             return replace(summary, issues=_grouped(summary.issues, found)) if found else summary
         case FileStarted():
-            return _moved(summary, event, event.path, Transfer(event.size_bytes, 0))
+            return _moved(summary, event, Transfer(event.size_bytes, 0))
         case FileProgressed():
-            return _moved(summary, event, event.path, Transfer(event.size_bytes, event.sent_bytes))
+            return _moved(summary, event, Transfer(event.size_bytes, event.sent_bytes))
         case FileFinished():
             return _ended(summary, event)
         case Parked():
@@ -205,14 +205,16 @@ def fold(summary: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one arm 
             return summary
 
 
-def _moved(summary: Summary, event: Event, path: str, transfer: Transfer) -> Summary:
-    moved = replace(summary, current={**summary.current, path: transfer}, parked=None)
+def _moved(summary: Summary, event: FileStarted | FileProgressed, transfer: Transfer) -> Summary:
+    current = {**summary.current, (event.root, event.path): transfer}
+    moved = replace(summary, current=current, parked=None)
     return _marked(moved, event)
 
 
 def _ended(summary: Summary, event: FileFinished) -> Summary:
     result = event.result
-    was_on_its_way = result.path in summary.current
+    file = (result.root, result.path)
+    was_on_its_way = file in summary.current
     arrived = was_on_its_way and result.outcome in (Outcome.NEW, Outcome.UPDATED)
     failures = summary.failures
     if result.outcome is Outcome.FAILED and len(failures) < EXAMPLES_KEPT:
@@ -221,7 +223,7 @@ def _ended(summary: Summary, event: FileFinished) -> Summary:
         summary,
         outcomes={**summary.outcomes, result.outcome.value: summary.outcomes[result.outcome.value] + 1},
         bytes_done=summary.bytes_done + (result.size_bytes if arrived else 0),
-        current={path: each for path, each in summary.current.items() if path != result.path},
+        current={known: each for known, each in summary.current.items() if known != file},
         issues=_grouped(summary.issues, [_placed(issue, result.path) for issue in result.issues]),
         failures=failures,
     )

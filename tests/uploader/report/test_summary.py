@@ -39,6 +39,18 @@ def test_bytes_go_back_when_a_part_is_sent_again(script: Any) -> None:
     assert (before.bytes_sent, after.bytes_sent) == (800, 500)
 
 
+def test_files_of_one_path_in_two_dropped_folders_are_two_files(script: Any) -> None:
+    both = [
+        FileProgressed(script.run, script.time(), "a.tif", 1000, sent, root)
+        for root, sent in (("/data/s1", 400), ("/data/s2", 700))
+    ]
+    under_way = summarise([script.started(), script.planned(new=2), *both])
+    assert under_way.bytes_sent == 1100
+    ended = fold(under_way, script.finished("a.tif", Outcome.NEW, root="/data/s2"))
+    assert list(ended.current) == [("/data/s1", "a.tif")]
+    assert ended.bytes_sent == 1400
+
+
 def test_rate_and_time_left_follow_the_bytes(script: Any) -> None:
     summary = summarise(
         [
