@@ -39,7 +39,22 @@ def read_again(root: DroppedRoot, ports: Ports, batch: Sequence[Entry]) -> Itera
     for entry in batch:
         path = entry.source.path
         typed = root.sidecars.typed(path.rpartition("/")[0])
-        yield Read(entry, root.matcher.match(path), headers.get(entry.source.identity), typed)
+        yield Read(entry, _match(root, entry), headers.get(entry.source.identity), typed)
+
+
+def _match(root: DroppedRoot, entry: Entry) -> Match | NoMatch:
+    """The match that the first pass made, from what the journal kept of it."""
+    if not entry.captures:
+        return root.matcher.match(entry.source.path)
+    return Match(
+        entry.rule,
+        entry.captures,
+        entry.values,
+        entry.object_path,
+        entry.dataset,
+        entry.role,
+        entry.set_key,
+    )
 
 
 def described(
@@ -58,5 +73,6 @@ def described(
                 read.header,
                 record=file_record(match=read.match, header=read.header, typed=read.typed),
                 digest=digests.get(read.entry.source.identity),
+                known_parents=task.known_parents,
             )
         yield read.entry, candidate

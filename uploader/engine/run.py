@@ -14,7 +14,8 @@ from uploader.engine.ferry import Tally, ferry, withhold
 from uploader.engine.plan import Plan
 from uploader.engine.survey import survey
 from uploader.engine.task import DroppedRoot, Task
-from uploader.model.events import Event, FileFinished, PlanMade, RunFinished, RunStarted
+from uploader.model.entries import Purpose
+from uploader.model.events import Event, FileFinished, FilePlanned, PlanMade, RunFinished, RunStarted
 from uploader.model.files import Action, Root
 from uploader.model.ports import Ports
 from uploader.report.receipt import ReceiptHead, default_path, write_receipt
@@ -74,8 +75,8 @@ class Engine:
         return self._journalled(self._flow(dry_run=dry_run, strict=strict, depth=depth, receipt=receipt))
 
     def survey(self, depth: Depth) -> Iterator[Event]:
-        """The survey alone, ending with PlanMade; `report` then holds its findings."""
-        return self._journalled(self._surveyed(depth, dry_run=True))
+        """The survey alone; `report` then holds its findings."""
+        return self._journalled(self._check(depth))
 
     def report(self) -> Report:
         """Every finding of the latest survey."""
@@ -92,10 +93,15 @@ class Engine:
         subject = ", ".join(str(root.path) for root in self._roots)
         return Report((*plan.issues, *of_files), files, not_run, subject)
 
+    def _check(self, depth: Depth) -> Generator[Event, None, None]:
+        yield from self._surveyed(depth, Purpose.CHECK)
+        yield self._finished(Tally(), "")
+
     def _flow(
         self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None
     ) -> Generator[Event, None, None]:
-        planned = yield from self._surveyed(depth, dry_run=dry_run, strict=strict)
+        purpose = Purpose.DRY_RUN if dry_run else Purpose.UPLOAD
+        planned = yield from self._surveyed(depth, purpose, strict=strict)
         if dry_run:
             yield self._finished(Tally(), "")
             return
@@ -117,10 +123,11 @@ class Engine:
         yield self._finished(tally, str(written))
 
     def _surveyed(
-        self, depth: Depth, *, dry_run: bool, strict: bool = False
+        self, depth: Depth, purpose: Purpose, *, strict: bool = False
     ) -> Generator[Event, None, PlanMade]:
         ports = self._ports
         task = self._task(depth)
+        dry_run = purpose is not Purpose.UPLOAD
         self._seen = _Seen(ports.clock.now(), ports.clock.monotonic(), task=task)
         ports.journal.start_run(
             task.run,
@@ -129,6 +136,7 @@ class Engine:
             spec_id=self._spec.id,
             spec_version=self._spec.version,
             spec_digest=self._spec.digest,
+            purpose=purpose,
         )
         yield task.event(
             RunStarted,
@@ -226,7 +234,9 @@ class Engine:
             for event in events:
                 if isinstance(event, FileFinished):
                     self._seen.outcomes[event.result.outcome.value] += 1
-                waiting.append(event)
+                if not isinstance(event, FilePlanned):
+                    # What would be done with each file stands in its entry; the log need not repeat it.
+                    waiting.append(event)
                 if len(waiting) >= EVENTS_AT_ONCE:
                     self._ports.journal.append(waiting)
                     waiting = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from uploader.model.events import Event
 from uploader.model.files import Root
 from uploader.model.ports import Clock
 from uploader.stages.match import Sidecars
+from uploader.stages.parents import Known
 from validation.check import Depth
 from validation.spec.matching import Matcher
 from validation.spec.model import Spec
@@ -43,6 +44,8 @@ class Task:
     clock: Clock
     stopped: Callable[[], bool]
     """Whether somebody asked the run to end."""
+    known_parents: Known = field(default_factory=dict)
+    """The parents of each dataset, worked out once in a run."""
 
     def event(self, kind: type[E], **parts: Any) -> E:
         """An event of this run, stamped with the time."""

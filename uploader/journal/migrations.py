@@ -69,6 +69,8 @@ CREATE TABLE entries (
   row         TEXT,
   outcome     TEXT,
   result      TEXT,
+  captures    TEXT,
+  typed_values TEXT,
   UNIQUE (target_id, root_id, path)
 );
 CREATE INDEX entries_by_dataset ON entries (target_id, root_id, dataset, path);
@@ -125,7 +127,11 @@ CREATE TABLE chunks (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_STEP_1,)
+_STEP_2 = """
+ALTER TABLE runs ADD COLUMN purpose TEXT NOT NULL DEFAULT 'upload';
+"""
+
+STEPS: tuple[str, ...] = (_STEP_1, _STEP_2)
 """Step n takes a journal from version n - 1 to version n."""
 
 

@@ -27,17 +27,18 @@ PAGE = 1000
 
 _COLUMNS = (
     "entry_id, root_id, path, size_bytes, mtime_ns, volume_id, file_id, rule, dataset, object_path, set_key,"
-    " role, issues, action, row, outcome"
+    " role, issues, action, row, outcome, captures, typed_values"
 )
 
 _RECORD = """
 INSERT INTO entries (target_id, root_id, run_no, path, size_bytes, mtime_ns, volume_id, file_id,
-                     rule, dataset, object_path, set_key, role, issues)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     rule, dataset, object_path, set_key, role, issues, captures, typed_values)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (target_id, root_id, path) DO UPDATE SET
   run_no = excluded.run_no, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
   volume_id = excluded.volume_id, file_id = excluded.file_id, rule = excluded.rule, dataset = excluded.dataset,
   object_path = excluded.object_path, set_key = excluded.set_key, role = excluded.role, issues = excluded.issues,
+  captures = excluded.captures, typed_values = excluded.typed_values,
   action = NULL, row = NULL, outcome = NULL, result = NULL
 """
 
@@ -61,6 +62,8 @@ def record(database: Database, run: str, target: int, root: int, found: Sequence
             to_blob(one.set_key),
             one.role,
             issues_to_json(one.issues),
+            to_json(dict(one.captures)) if one.captures else None,
+            to_json(dict(one.values)) if one.values else None,
         )
         for one in found
     ]
@@ -112,7 +115,7 @@ def _paged(
 
 def _entry(row: SqlRow) -> Entry:
     (entry_id, root_id, path, size_bytes, mtime_ns, volume_id, file_id, *rest) = row
-    (rule, dataset, object_path, set_key, role, issues, action, catalog_row, outcome) = rest
+    (rule, dataset, object_path, set_key, role, issues, action, catalog_row, outcome, captures, typed) = rest
     return Entry(
         entry_id=entry_id,
         root_id=root_id,
@@ -126,6 +129,8 @@ def _entry(row: SqlRow) -> Entry:
         action=Action(action) if action else None,
         row=mapping_from_json(catalog_row),
         outcome=Outcome(outcome) if outcome else None,
+        captures=mapping_from_json(captures),
+        values=mapping_from_json(typed),
     )
 
 

@@ -25,6 +25,10 @@ class Found:
     """Companion set, empty when the file belongs to none."""
     role: str = "primary"
     issues: tuple[Issue, ...] = ()
+    captures: Mapping[str, str] = field(default_factory=dict)
+    """`Match.captures`; empty where the file must be matched again to know all of the match."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """`Match.values`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Entry:
     row: Mapping[str, Any] = field(default_factory=dict)
     """The row that the catalog holds for it, as far as the plan needs it; empty when there is none."""
     outcome: Outcome | None = None
+    captures: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,14 @@ class Job:
     """Index -> MD5 (hex) of each acknowledged chunk."""
 
 
+class Purpose(StrEnum):
+    """What a run was begun for."""
+
+    UPLOAD = "upload"
+    DRY_RUN = "dry-run"
+    CHECK = "check"
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run as the journal remembers it."""
@@ -123,3 +137,4 @@ class RunRecord:
     outcomes: Mapping[str, int]
     interrupted: bool
     receipt: str
+    purpose: Purpose = Purpose.UPLOAD

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 from uploader.model.entries import Entry
 from uploader.model.files import Digest, Root
-from uploader.stages.parents import Need, needs
+from uploader.stages.parents import Known, Need, needs
 from uploader.stages.rows import canonical
 from validation.instruments.model import Header
 from validation.spec.media import media_type
@@ -131,6 +132,7 @@ def describe(
     *,
     record: Mapping[str, Any],
     digest: Digest | None,
+    known_parents: Known | None = None,
 ) -> Candidate:
     """Everything that path, disk, header and cache say of a file."""
     rule = spec.rule(match.rule)
@@ -145,7 +147,9 @@ def describe(
     )
     if header is not None:
         values |= header_values(header)
-    candidate = Candidate(entry, root, rule, match, header, kind, values, needs(spec, values), record=record)
+    candidate = Candidate(
+        entry, root, rule, match, header, kind, values, needs(spec, values, known_parents), record=record
+    )
     return candidate if digest is None else candidate.hashed(digest)
 
 
@@ -168,14 +172,9 @@ def lasting_row(candidate: Candidate, rids: Mapping[str, str]) -> dict[str, Any]
     return row_of(candidate, rids, _lasting_columns(candidate.rule))
 
 
-_lasting: dict[int, tuple[Rule, dict[str, Any]]] = {}
-"""Id of a rule -> the rule (so that the id stays its own) and its lasting columns, worked out once."""
-
-
+@lru_cache(maxsize=1024)
 def _lasting_columns(rule: Rule) -> dict[str, Any]:
-    if id(rule) not in _lasting:
-        _lasting[id(rule)] = (rule, columns_without(rule, AFTER_STORING | MOMENT))
-    return _lasting[id(rule)][1]
+    return columns_without(rule, AFTER_STORING | MOMENT)
 
 
 def columns_without(rule: Rule, banned: frozenset[str]) -> dict[str, Any]:
@@ -204,11 +203,13 @@ def columns_to_update(rule: Rule, row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in row if name in wanted) if wanted else tuple(row)
 
 
+@lru_cache(maxsize=1024)
 def checksum_columns(rule: Rule) -> tuple[str, ...]:
     """Columns that hold the file's MD5 or SHA-256 in hex and nothing else."""
     return tuple(column for column, template in rule.columns.items() if template in ("{md5}", "{sha256}"))
 
 
+@lru_cache(maxsize=1024)
 def url_columns(rule: Rule) -> tuple[str, ...]:
     """Columns that say where the object lies."""
     return tuple(

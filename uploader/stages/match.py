@@ -82,7 +82,19 @@ def _found(source: SourceFile, match: Match | NoMatch, own: list[Issue], spec: S
     if isinstance(match, NoMatch):
         return Found(source, issues=grade(own, spec))
     issues = grade(own, spec, (spec.rule(match.rule),)) if own else ()
-    return Found(source, match.rule, match.dataset, match.path, match.set_key, match.role, issues)
+    # What the path gave is kept, so that later passes need not match again; a match with more to say is made anew.
+    is_plain = not match.issues and not match.also
+    return Found(
+        source,
+        match.rule,
+        match.dataset,
+        match.path,
+        match.set_key,
+        match.role,
+        issues,
+        match.captures if is_plain else {},
+        match.values if is_plain else {},
+    )
 
 
 def held_by_policy(spec: Spec, unmatched: int) -> tuple[Issue, ...]:

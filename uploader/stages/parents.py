@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from uploader.model.ports import Catalog, Row
 from uploader.stages.rows import canonical
 from validation.codes import issue
 from validation.model import Issue
 from validation.spec.model import RecordRule, Spec
-from validation.spec.render import render
+from validation.spec.render import names, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,33 @@ class Need:
         return f"{self.rule.name} {', '.join(plain)}"
 
 
-def needs(spec: Spec, values: Mapping[str, Any]) -> tuple[Need, ...]:
+Known: TypeAlias = dict[tuple[str, ...], tuple[Need, ...]]
+"""Values that tell parents apart -> the parents, as the first file with these values gave them."""
+
+
+def needs(spec: Spec, values: Mapping[str, Any], known: Known | None = None) -> tuple[Need, ...]:
     """The parents of a file with these template values, in dependency order.
 
-    A parent whose key has no value for this file (an optional part of the path) is left out.
+    A parent whose key has no value for this file (an optional part of the path) is left out. With `known`, files
+    of one dataset share what was worked out for the first of them.
     """
+    if known is None:
+        return _worked_out(spec, values)
+    # As text: a header may give a list.
+    told_apart = tuple(repr(values.get(name)) for name in _key_names(spec))
+    if told_apart not in known:
+        known[told_apart] = _worked_out(spec, values)
+    return known[told_apart]
+
+
+@lru_cache(maxsize=64)
+def _key_names(spec: Spec) -> tuple[str, ...]:
+    """Every value that the keys of the spec's parents use."""
+    templates = [one for rule in spec.records for one in rule.key.values() if not one.startswith("@")]
+    return tuple(sorted(frozenset[str]().union(*map(names, templates))))
+
+
+def _worked_out(spec: Spec, values: Mapping[str, Any]) -> tuple[Need, ...]:
     found: list[Need] = []
     keys: dict[str, str] = {}
     for rule in spec.records:

@@ -142,9 +142,12 @@ class ObjectRule:
     """Whether the row gets the versioned URL."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """One path pattern and what to do with the files it takes."""
+    """One path pattern and what to do with the files it takes.
+
+    A rule is equal to itself alone, so that what follows from it can be worked out once and kept.
+    """
 
     id: str
     kind: RuleKind
@@ -178,9 +181,9 @@ class Rule:
     """Input-form details that only the loader, matcher or renderer of that form reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Spec:
-    """A versioned set of rules, ready to match."""
+    """A versioned set of rules, ready to match; equal to itself alone, like its rules."""
 
     id: str
     version: str

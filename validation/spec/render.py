@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -71,6 +72,7 @@ class _Encoding(Mapping[str, Any]):
         return len(self._values)
 
 
+@lru_cache(maxsize=4096)
 def url_encoded(text: str, safe: str = "") -> str:
     """Percent-encoded for a URL; bytes that are not UTF-8 on disk keep their byte values."""
     return quote(text.encode("utf-8", "surrogateescape"), safe=safe)
@@ -230,12 +232,15 @@ def object_values(rule: Rule, url: str, values: Mapping[str, Any]) -> dict[str, 
 
 def table_name(rule: Rule, values: Mapping[str, Any]) -> TableName | None:
     """The rule's table with names filled in (DERIVA may take them from the path); None: a part is missing."""
+    if "{" not in rule.table.schema and "{" not in rule.table.table:
+        return rule.table
     folded = {name.lower(): value for name, value in values.items() if value is not None}
     schema = render(rule.table.schema, values) or (render(rule.table.schema, folded))
     table = render(rule.table.table, values) or (render(rule.table.table, folded))
     return TableName(schema, table) if schema and table else None
 
 
+@lru_cache(maxsize=1024)
 def needs_digest(rule: Rule) -> bool:
     """Whether the hash must come before the transfer: object name, identity or a look-up uses it."""
     templates: list[str] = [*rule.lookups]
