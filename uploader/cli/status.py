@@ -14,9 +14,11 @@ from uploader.cli.exits import Exit
 from uploader.cli.options import catalog_option, json_option, server_option
 from uploader.embedded.lifecycle import running
 from uploader.journal.store import open_journal
-from uploader.model.entries import RunRecord
+from uploader.model.entries import Purpose, RunRecord
 from uploader.model.errors import RemoteError
 from uploader.remote.session import require_session
+
+_PURPOSES = {Purpose.UPLOAD: "upload", Purpose.DRY_RUN: "dry run", Purpose.CHECK: "check"}
 
 
 @click.command("status")
@@ -89,7 +91,7 @@ def _run_lines(records: list[RunRecord]) -> Iterator[str]:
 
 
 def _ended(record: RunRecord) -> str:
+    words = _PURPOSES[record.purpose]
     if record.interrupted:
-        return "interrupted"
-    # A check ends without an entry of its own, as a killed run does.
-    return "finished" if record.finished else "checked only, killed, or still running"
+        return f"{words}, interrupted"
+    return f"{words}, finished" if record.finished else f"{words}, killed or still running"

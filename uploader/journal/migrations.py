@@ -69,8 +69,6 @@ CREATE TABLE entries (
   row         TEXT,
   outcome     TEXT,
   result      TEXT,
-  captures    TEXT,
-  typed_values TEXT,
   UNIQUE (target_id, root_id, path)
 );
 CREATE INDEX entries_by_dataset ON entries (target_id, root_id, dataset, path);
@@ -128,6 +126,8 @@ CREATE TABLE chunks (
 """
 
 _STEP_2 = """
+ALTER TABLE entries ADD COLUMN captures TEXT;
+ALTER TABLE entries ADD COLUMN typed_values TEXT;
 ALTER TABLE runs ADD COLUMN purpose TEXT NOT NULL DEFAULT 'upload';
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from uploader.journal.codec import from_blob, mapping_from_json, to_blob, to_json
 from uploader.journal.connection import Database, SqlRow
-from uploader.model.entries import RunRecord
+from uploader.model.entries import Purpose, RunRecord
 from uploader.model.errors import JournalError
 from uploader.model.events import Event
 from uploader.model.files import Root
@@ -56,14 +56,15 @@ def start_run(
     spec_id: str,
     spec_version: str,
     spec_digest: str,
+    purpose: Purpose,
     started: str,
 ) -> None:
     """Note that a run begins, and forget the events of very old ones."""
     with database.write() as connection:
         cursor = connection.execute(
-            "INSERT INTO runs (run, target_id, spec_id, spec_version, spec_digest, started)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (run, target, spec_id, spec_version, spec_digest, started),
+            "INSERT INTO runs (run, target_id, spec_id, spec_version, spec_digest, purpose, started)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (run, target, spec_id, spec_version, spec_digest, purpose.value, started),
         )
         run_no = cursor.lastrowid
         connection.executemany(
@@ -116,7 +117,7 @@ def latest(database: Database, limit: int) -> list[RunRecord]:
     """The latest runs, newest first."""
     rows = database.read(
         "SELECT run_no, run, started, finished, server, catalog, spec_id, spec_version, outcomes,"
-        " interrupted, receipt"
+        " interrupted, receipt, purpose"
         " FROM runs JOIN targets USING (target_id) ORDER BY run_no DESC LIMIT ?",
         (limit,),
     )
@@ -131,7 +132,8 @@ def _roots_of(database: Database, run_no: int) -> tuple[str, ...]:
 
 
 def _record(row: SqlRow, roots: tuple[str, ...]) -> RunRecord:
-    _, run, started, finished, server, catalog, spec_id, spec_version, outcomes, interrupted, receipt = row
+    _, run, started, finished, server, catalog, spec_id, spec_version, *ended = row
+    outcomes, interrupted, receipt, purpose = ended
     return RunRecord(
         run=run,
         started=started,
@@ -144,6 +146,7 @@ def _record(row: SqlRow, roots: tuple[str, ...]) -> RunRecord:
         outcomes=mapping_from_json(outcomes),
         interrupted=bool(interrupted),
         receipt=from_blob(receipt),
+        purpose=Purpose(purpose),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uploader.journal import caches, deliveries, jobs, runs, survey
 from uploader.journal.connection import Database
 from uploader.journal.opening import open_database
-from uploader.model.entries import Decision, Delivery, Entry, Found, Job, RunRecord
+from uploader.model.entries import Decision, Delivery, Entry, Found, Job, Purpose, RunRecord
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
 from uploader.model.mounts import Volume, volume_of
@@ -65,8 +65,9 @@ class SqliteJournal:
         spec_id: str,
         spec_version: str,
         spec_digest: str,
+        purpose: Purpose = Purpose.UPLOAD,
     ) -> None:
-        """Note that a run begins."""
+        """Note that a run begins, and what for."""
         runs.start_run(
             self._database,
             run,
@@ -75,6 +76,7 @@ class SqliteJournal:
             spec_id=spec_id,
             spec_version=spec_version,
             spec_digest=spec_digest,
+            purpose=purpose,
             started=self._now(),
         )
 

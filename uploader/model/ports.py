@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
-from uploader.model.entries import Decision, Delivery, Entry, Found, Job, RunRecord
+from uploader.model.entries import Decision, Delivery, Entry, Found, Job, Purpose, RunRecord
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
 from validation.facts import CatalogFacts
@@ -182,8 +182,9 @@ class Journal(Protocol):
         spec_id: str,
         spec_version: str,
         spec_digest: str,
+        purpose: Purpose = Purpose.UPLOAD,
     ) -> None:
-        """Note that a run begins."""
+        """Note that a run begins, and what for."""
 
     def finish_run(self, run: str, *, outcomes: Mapping[str, int], interrupted: bool, receipt: str) -> None:
         """Note how a run ended."""

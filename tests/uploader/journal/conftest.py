@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from uploader.journal.store import SqliteJournal, open_journal
-from uploader.model.entries import Found
+from uploader.model.entries import Found, Purpose
 from uploader.model.files import Root, SourceFile
 from validation.codes import issue
 from validation.model import Issue
@@ -38,7 +38,7 @@ def root(journal: SqliteJournal) -> int:
 
 @pytest.fixture
 def begin(journal: SqliteJournal, target: int, root: int) -> Callable[..., str]:
-    def begin_run(run: str, *roots: int) -> str:
+    def begin_run(run: str, *roots: int, purpose: Purpose = Purpose.UPLOAD) -> str:
         journal.start_run(
             run,
             target=target,
@@ -46,6 +46,7 @@ def begin(journal: SqliteJournal, target: int, root: int) -> Callable[..., str]:
             spec_id="lab",
             spec_version="1.0.0",
             spec_digest="d" * 64,
+            purpose=purpose,
         )
         return run
 

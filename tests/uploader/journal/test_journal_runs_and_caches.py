@@ -11,7 +11,7 @@ import pytest
 
 from uploader.journal import runs
 from uploader.journal.store import SqliteJournal
-from uploader.model.entries import RunRecord
+from uploader.model.entries import Purpose, RunRecord
 from uploader.model.errors import JournalError
 from uploader.model.events import FileProgressed, SurveyProgressed
 from uploader.model.files import Digest, Root
@@ -53,6 +53,15 @@ def test_runs_come_newest_first_with_how_they_ended(
         receipt="/tmp/r\udcff.json",
     )
     assert [record.run for record in journal.runs(limit=1)] == ["newer"]
+
+
+def test_a_check_is_told_from_an_upload(journal: SqliteJournal, begin: Callable[..., str]) -> None:
+    begin("sent")
+    begin("looked", purpose=Purpose.CHECK)
+    assert [(record.run, record.purpose) for record in journal.runs()] == [
+        ("looked", Purpose.CHECK),
+        ("sent", Purpose.UPLOAD),
+    ]
 
 
 def test_ending_a_run_that_never_began_is_refused(journal: SqliteJournal) -> None:
