@@ -9,9 +9,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
-from validation.specset import data_dir
+from validation.specset import data_dir, plain_yaml
 
 
 class FieldType(StrEnum):
@@ -50,7 +48,7 @@ class Field:
 def fields() -> Mapping[str, Field]:
     """Every metadata field by its id, in the order of the table."""
     text = (data_dir() / "fields.yaml").read_text("utf-8")
-    table = yaml.safe_load(text)["fields"]
+    table = plain_yaml(text)["fields"]
     return MappingProxyType({field_id: _field(field_id, entry) for field_id, entry in table.items()})
 
 

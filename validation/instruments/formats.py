@@ -13,12 +13,10 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-import yaml
-
 from validation.instruments.reading import Picture, Reading
 from validation.instruments.source import Source
 from validation.instruments.tiff_structure import TIFF_MAGICS, first_page_evidence
-from validation.specset import data_dir
+from validation.specset import data_dir, plain_yaml
 
 HEAD_BYTES = 1024
 
@@ -121,8 +119,7 @@ def _digest(text: str) -> str:
 
 
 def _declared(text: str) -> Format:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    table: dict[str, Any] = yaml.load(text, Loader=loader)  # noqa: S506  # a safe loader, in C where built
+    table: dict[str, Any] = plain_yaml(text)
     signs = table["recognise"]
     return Format(
         id=table["format"],

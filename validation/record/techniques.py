@@ -8,11 +8,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from validation.instruments.model import Header
 from validation.sidecar import Typed
-from validation.specset import data_dir
+from validation.specset import data_dir, plain_yaml
 
 CORE_SETTINGS: Mapping[str, Sequence[tuple[str, ...]]] = {
     "sem": (
@@ -54,7 +52,7 @@ def techniques() -> Mapping[str, Technique]:
     """Every technique by each of its spellings in lower case: code, alias and catalog term."""
     text = (data_dir() / "vocabularies" / "techniques.yaml").read_text("utf-8")
     found: dict[str, Technique] = {}
-    for term in yaml.safe_load(text)["terms"]:
+    for term in plain_yaml(text)["terms"]:
         known = Technique(
             term["code"], term["label"], term["family"], term.get("iri", ""), term.get("catalog", "")
         )

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import yaml
-
 from validation.instruments.fields import fields
 from validation.spec.model import RecordRule, TableName
-from validation.specset import data_dir
+from validation.specset import data_dir, plain_yaml
 
 FILE_TABLE = TableName("nanoscience", "File")
 DATASET_TABLE = TableName("nanoscience", "Dataset")
@@ -45,5 +43,5 @@ def dataset_record(template: str) -> RecordRule:
 
 
 def _shipped(name: str) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = yaml.safe_load((data_dir() / name).read_text("utf-8"))
+    document: Mapping[str, Any] = plain_yaml((data_dir() / name).read_text("utf-8"))
     return document

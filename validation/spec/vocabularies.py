@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import yaml
-
-from validation.specset import data_dir
+from validation.specset import data_dir, plain_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def shipped_vocabularies() -> Mapping[str, Vocabulary]:
     """The vocabularies in `specs/vocabularies` that have a list of terms, by file name."""
     found: dict[str, Vocabulary] = {}
     for path in sorted((data_dir() / "vocabularies").glob("*.yaml")):
-        document = yaml.safe_load(path.read_text("utf-8"))
+        document = plain_yaml(path.read_text("utf-8"))
         if isinstance(document, Mapping) and isinstance(document.get("terms"), list):
             found[path.stem] = vocabulary(document["terms"])
     return found
