@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from uploader.engine.run import Engine
     from uploader.remote.ermrest import ErmrestCatalog
     from uploader.remote.http import Connection
+    from uploader.remote.session import Session
 
 DEFAULT_CATALOG = "1"
 LONGEST_NAP_S = 0.1
@@ -102,6 +103,7 @@ class Remote:
     store: ObjectStore
     endpoint: Endpoint | None
     """Set when it is the embedded catalog."""
+    session: Session
 
 
 @contextmanager
@@ -129,9 +131,9 @@ def connect(settings: Settings, clock: Clock | None = None) -> Iterator[Remote]:
     connection = Connection(url, credentials)
     try:
         # A dead login reads as anonymous: better known before a disk is scanned.
-        require_session(connection)
+        session = require_session(connection)
         catalog = ErmrestCatalog(connection, settings.catalog, clock=clock)
-        yield Remote(connection, catalog, HatracStore(connection, clock=clock), endpoint)
+        yield Remote(connection, catalog, HatracStore(connection, clock=clock), endpoint, session)
     finally:
         connection.close()
 
@@ -142,24 +144,32 @@ def init_catalog(remote: Remote, spec_text: str | None = None) -> list[str]:
     from validation.spec.load import find
     from validation.specset import data_dir
 
-    folder = data_dir() / "catalog"
     text = spec_text if spec_text is not None else find(DEFAULT_SPEC).read_text("utf-8")
-    return init_catalog(
-        remote.catalog,
-        json.loads((folder / "nanoscience.json").read_text("utf-8")),
-        json.loads((folder / "terms.json").read_text("utf-8")),
-        {SPEC_TAG: text},
-    )
+    terms = json.loads((data_dir() / "catalog" / "terms.json").read_text("utf-8"))
+    return init_catalog(remote.catalog, _model_document(), terms, {SPEC_TAG: text})
+
+
+def _model_document() -> dict[str, Any]:
+    from validation.specset import data_dir
+
+    document: dict[str, Any] = json.loads((data_dir() / "catalog" / "nanoscience.json").read_text("utf-8"))
+    return document
 
 
 @contextmanager
 def open_engine(
-    settings: Settings, *, roots: Sequence[Path], spec: Spec | None, offline: bool = False
+    settings: Settings,
+    *,
+    roots: Sequence[Path],
+    spec: Spec | None,
+    offline: bool = False,
+    sends: bool = True,
 ) -> Iterator[Engine]:
     """An engine over these folders, holding them until the block ends.
 
-    Without a spec the catalog's own is used. Raises SettingsError for folders that are none, JournalLocked when
-    another engine holds one, and what `connect` raises.
+    Without a spec the catalog's own is used. A new embedded catalog is given the nanoscience model by a run that
+    `sends`; to any other run it looks as if it had been. Raises SettingsError for folders that are none,
+    JournalLocked when another engine holds one, and what `connect` raises.
     """
     from uploader.engine.retry import PatientStore
     from uploader.engine.run import Engine
@@ -176,14 +186,16 @@ def open_engine(
         # A hold covers what lies below, so a folder inside another one needs none of its own.
         for root in outermost(dropped):
             stack.enter_context(hold_root(settings.state_dir, root))
+        identity: Mapping[str, str] = {}
         if offline:
             catalog, store = cast(Catalog, _Nowhere()), cast(ObjectStore, _Nowhere())
             chosen = spec or _default_spec()
         else:
             remote = stack.enter_context(connect(settings, clock))
             chosen = spec or spec_of(remote)
-            _prepare_embedded(remote, chosen)
-            catalog, store = remote.catalog, PatientStore(remote.store, clock)
+            catalog = _prepared(remote, chosen, sends=sends)
+            store = PatientStore(remote.store, clock)
+            identity = {"id": remote.session.client_id, "display_name": remote.session.display_name}
         extractor = PooledExtractor()
         stack.callback(extractor.close)
         ports = Ports(store, catalog, journal, extractor, clock)
@@ -193,6 +205,7 @@ def open_engine(
             spec=chosen,
             offline=offline,
             state_dir=settings.state_dir,
+            identity=identity,
             on_stop=clock.hurry,
         )
 
@@ -232,13 +245,19 @@ def _default_spec() -> Spec:
     return load(find(DEFAULT_SPEC))
 
 
-def _prepare_embedded(remote: Remote, spec: Spec) -> None:
-    """Give a new embedded catalog the nanoscience model when the spec is about to use it."""
+def _prepared(remote: Remote, spec: Spec, *, sends: bool) -> Catalog:
+    """The catalog to work with: a new embedded one gets the nanoscience model when the spec is about to use it."""
     wanted = any(rule.table.schema == "nanoscience" for rule in spec.rules)
     if remote.endpoint is None or not wanted:
-        return
-    if not any(name.startswith("nanoscience:") for name in remote.catalog.facts().tables):
-        init_catalog(remote)
+        return remote.catalog
+    if any(name.startswith("nanoscience:") for name in remote.catalog.facts().tables):
+        return remote.catalog
+    if not sends:
+        from uploader.remote.unmade import UnmadeCatalog
+
+        return UnmadeCatalog(remote.catalog.server, remote.catalog.catalog_id, _model_document())
+    init_catalog(remote)
+    return remote.catalog
 
 
 def at(settings: Settings, embedded_dir: Path) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import click
@@ -57,6 +57,9 @@ def command(
 
     What the catalog already holds is not sent again, so the same command goes on after an interruption.
     """
+    again = _arguments(
+        roots, spec=spec, server=server, catalog=catalog, strict=strict, as_json=as_json, receipt=receipt
+    )
     summary = carry(
         Console(json_lines=as_json),
         Settings.from_environment(server=server, catalog=catalog),
@@ -65,8 +68,21 @@ def command(
         strict=strict,
         dry_run=dry_run,
         receipt=receipt,
+        again=again,
     )
     return after(summary)
+
+
+def _arguments(roots: Sequence[Path], **options: object) -> list[str]:
+    """The command as it was called: to go on after an interruption it must name the same spec and server."""
+    named = [part for root in roots for part in ("--dir", str(root))]
+    for name, value in options.items():
+        flag = f"--{name.removeprefix('as_')}"
+        if value is True:
+            named.append(flag)
+        elif value:
+            named += [flag, str(value)]
+    return ["upload", *named]
 
 
 def carry(
@@ -78,11 +94,16 @@ def carry(
     strict: bool = False,
     dry_run: bool = False,
     receipt: Path | None = None,
-    with_findings: bool = True,
+    again: Sequence[str] = (),
+    told: Container[str] = (),
 ) -> Summary:
-    """Run the engine over the folders, show it, and say what became of the files."""
-    with open_engine(settings, roots=roots, spec=spec) as engine, stops_cleanly(engine.stop):
+    """Run the engine over the folders, show it, and say what became of the files.
+
+    `again` is how the person called it; `told` are codes of findings that were shown before.
+    """
+    opened = open_engine(settings, roots=roots, spec=spec, sends=not dry_run)
+    with opened as engine, stops_cleanly(engine.stop):
         events = engine.run(dry_run=dry_run, strict=strict, depth=Depth.HEADERS, receipt=receipt)
         summary = follow(events, events_of(console))
-    console.say(*closing_lines(summary, roots, with_findings=with_findings))
+    console.say(*closing_lines(summary, again, told=told))
     return summary

@@ -74,5 +74,6 @@ def described(
                 record=file_record(match=read.match, header=read.header, typed=read.typed),
                 digest=digests.get(read.entry.source.identity),
                 known_parents=task.known_parents,
+                identity=task.identity,
             )
         yield read.entry, candidate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
@@ -52,10 +52,12 @@ class Engine:
         spec: Spec,
         offline: bool,
         state_dir: Path,
+        identity: Mapping[str, str] | None = None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._ports, self._spec, self._offline, self._state_dir = ports, spec, offline, state_dir
         self._roots = tuple(roots)
+        self._identity = identity or {}
         self._on_stop = on_stop
         self._stopping = Flag()
         self._seen = _Seen()
@@ -166,6 +168,7 @@ class Engine:
             spec=self._spec,
             depth=depth,
             offline=self._offline,
+            identity=self._identity,
             clock=self._ports.clock,
             stopped=self._stopping.is_set,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -41,6 +41,8 @@ class Task:
     depth: Depth
     offline: bool
     """No catalog is asked; what needs one reports itself as not run."""
+    identity: Mapping[str, str]
+    """Who is signed in (`id`, `display_name`), for specs that write it into rows; empty when nobody was asked."""
     clock: Clock
     stopped: Callable[[], bool]
     """Whether somebody asked the run to end."""

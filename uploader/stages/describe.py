@@ -133,8 +133,9 @@ def describe(
     record: Mapping[str, Any],
     digest: Digest | None,
     known_parents: Known | None = None,
+    identity: Mapping[str, str] | None = None,
 ) -> Candidate:
-    """Everything that path, disk, header and cache say of a file."""
+    """Everything that path, disk, header and cache say of a file; `identity` is the session's client."""
     rule = spec.rule(match.rule)
     kind = media_type(rule, entry.source.path)
     values = file_values(
@@ -144,6 +145,7 @@ def describe(
         size_bytes=entry.source.size_bytes,
         mtime_ns=entry.source.mtime_ns,
         media_type=kind,
+        identity=identity,
     )
     if header is not None:
         values |= header_values(header)
