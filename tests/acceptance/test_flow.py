@@ -189,6 +189,27 @@ def test_verify_names_what_must_be_kept(place: Place) -> None:
     assert deep["proofs"]["downloaded and compared"] == verdict["safe_files"]
 
 
+def test_a_receipt_beside_its_catalog_is_verified_from_any_state_folder(place: Place, tmp_path: Path) -> None:
+    answer = run(tmp_path / "elsewhere", "verify", place.receipt, "--json")
+    assert answer.code == 1
+    assert answer.lines[-1]["safe_files"] == len(place.session.pictures) - 2
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_receipt_of_an_unknown_built_in_catalog_starts_none(place: Place, tmp_path: Path) -> None:
+    taken_away = tmp_path / "mine.json"
+    taken_away.write_bytes(place.receipt.read_bytes())
+    answer = run(tmp_path / "elsewhere", "verify", taken_away)
+    assert answer.code == 2
+    assert "NANOFERRY_STATE_DIR" in answer.err
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_check_is_a_finished_run_of_its_own_kind(place: Place) -> None:
+    assert place.nanoferry("validate", place.session.folder).code == 1
+    assert "check, finished: nothing sent" in place.nanoferry("status", "--runs", "1").out
+
+
 def test_status_shows_the_run_and_its_receipt(place: Place) -> None:
     shown = place.nanoferry("status", "--runs", "1000")
     assert shown.code == 0

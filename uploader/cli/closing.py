@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Container, Iterator, Sequence
 
 from uploader.cli import wording
 from uploader.cli.invocation import command_line
@@ -33,10 +32,9 @@ _ACTIONS = {
 }
 
 
-def closing_lines(summary: Summary, roots: Sequence[Path], *, with_findings: bool = True) -> list[str]:
-    """The last words of an upload."""
-    found = _findings(summary) if with_findings else ()
-    return [*_what_happened(summary), *found, *_what_next(summary, roots)]
+def closing_lines(summary: Summary, again: Sequence[str], *, told: Container[str] = ()) -> list[str]:
+    """The last words of an upload. `again`: the arguments it was called with; `told`: codes shown before."""
+    return [*_what_happened(summary), *_findings(summary, told), *_what_next(summary, again)]
 
 
 def _what_happened(summary: Summary) -> Iterator[str]:
@@ -61,9 +59,13 @@ def _what_happened(summary: Summary) -> Iterator[str]:
         yield "  The folder holds no files to send."
 
 
-def _findings(summary: Summary) -> Iterator[str]:
+def _findings(summary: Summary, told: Container[str]) -> Iterator[str]:
     groups = sorted(
-        (group for group in summary.issues.values() if group.severity is not Severity.INFO),
+        (
+            group
+            for group in summary.issues.values()
+            if group.severity is not Severity.INFO and group.code not in told
+        ),
         key=lambda group: (-group.severity.rank, -group.count, group.code),
     )
     if groups:
@@ -84,19 +86,18 @@ def _group(group: IssueGroup) -> Iterator[str]:
     yield f"             → {group.examples[0].remedy}"
 
 
-def _what_next(summary: Summary, roots: Sequence[Path]) -> Iterator[str]:
+def _what_next(summary: Summary, again: Sequence[str]) -> Iterator[str]:
     finished = summary.finished
-    again = command_line("upload", *(part for root in roots for part in ("--dir", str(root))))
     if summary.parked is not None:
         yield f"Sending stopped: {summary.parked.cause} {summary.parked.remedy}"
     if finished is not None and finished.interrupted:
         yield "Everything the server has acknowledged is kept."
-        yield f"To go on, run the same command again: {again}"
+        yield f"To go on, run the same command again: {command_line(*again)}"
         return
     if summary.held_by_strict:
         yield "--strict: something is held or unmatched, so nothing was sent. Correct it, or run without --strict."
     elif not summary.dry_run and summary.held + summary.outcomes[Outcome.FAILED]:
         yield "Correct what was found and run the same command again: only what is missing is sent."
     if finished is not None and finished.receipt:
-        yield f"Receipt: {finished.receipt}"
+        yield f"Receipt: {wording.visible(finished.receipt)}"
         yield f"Safe to delete? {command_line('verify', finished.receipt)}"

@@ -96,13 +96,16 @@ def _whole_way(console: Console, settings: Settings, session: Path, *, keep: boo
         created = init_catalog(remote)
         endpoint = remote.endpoint
         console.say("", f"2. Started the built-in catalog at {remote.connection.base_url}")
-        console.say(f"   {command_line('catalog', 'init')}: {wording.count(len(created), 'part')} created")
+        made = f"{wording.count(len(created), 'part')} created" if created else "the model is there already"
+        console.say(f"   {command_line('catalog', 'init')}: {made}")
     console.say("", f"3. {command_line('validate', str(session))}")
     report = survey(console, settings, [session], None)
     show_report(console, report)
-    console.say("", f"4. {command_line('upload', '--dir', str(session))}")
-    # The check has just told the findings; the receipt holds them all.
-    summary = carry(console, settings, [session], None, with_findings=False)
+    upload = ("upload", "--dir", str(session))
+    console.say("", f"4. {command_line(*upload)}")
+    # What the check has just told is not said twice; what only pixels show is new.
+    told = {found.code for found in report.issues}
+    summary = carry(console, settings, [session], None, again=upload, told=told)
     if keep and endpoint is not None:
         state = shlex.join([f"NANOFERRY_STATE_DIR={settings.state_dir}"])
         console.say("", "5. Look at it:")

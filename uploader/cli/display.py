@@ -64,7 +64,7 @@ def words_of(console: Console) -> Display:
 def _headline(event: Event, summary: Summary) -> str:
     """What is worth a line of its own the moment it happens; empty for the rest."""
     match event:
-        case PlanMade():
+        case PlanMade() if not summary.dry_run:
             return _planned(summary)
         case Parked():
             return f"Sending has stopped: {event.cause} Everything is kept. {event.remedy}"
@@ -149,9 +149,7 @@ class BarDisplay:
         progress = self._progress = self._progress or self._opened()
         if line := _headline(event, summary):
             self._console.note(line)
-        words, done, total, detail = _survey_bar(summary)
-        if summary.stage in ("ferry", "done"):
-            words, done, total, detail = _ferry_bar(summary)
+        words, done, total, detail = _bar(summary)
         if progress.console.width < NAMES_FROM_COLUMNS:
             words = words.partition(" ")[0]
         self.line = f"{words}  {detail}"
@@ -178,6 +176,17 @@ class BarDisplay:
             self._progress.stop()
 
 
+def _bar(summary: Summary) -> tuple[str, int, int | None, str]:
+    if summary.stage not in ("ferry", "done"):
+        return _survey_bar(summary)
+    # A check or a dry run ends where the ferry would begin, and so does a run with nothing to send.
+    if summary.dry_run:
+        return "Checked", 1, 1, wording.count(summary.files_found, "file")
+    if not summary.files_to_send:
+        return _at(summary), 1, 1, "nothing to send"
+    return _ferry_bar(summary)
+
+
 def _survey_bar(summary: Summary) -> tuple[str, int, int | None, str]:
     # While the scan runs the total is unknown and the bar pulses.
     total = None if summary.stage in ("", "scan") else max(1, summary.files_found)
@@ -186,7 +195,6 @@ def _survey_bar(summary: Summary) -> tuple[str, int, int | None, str]:
 
 
 def _ferry_bar(summary: Summary) -> tuple[str, int, int | None, str]:
-    # With nothing to send the bar is full, not empty.
     total = max(1, summary.bytes_to_send)
     done = total if summary.stage == "done" and summary.is_complete else min(summary.bytes_sent, total)
     files = f"{summary.files_through:,}/{summary.files_to_send:,} files"

@@ -36,7 +36,7 @@ Environment:
   NANOFERRY_CATALOG    catalog on that server, as --catalog
   NANOFERRY_TOKEN      bearer token of the login
   NANOFERRY_COOKIE     value of the webauthn cookie, instead of a token
-  NANOFERRY_STATE_DIR  where journal, receipts and the built-in catalog are kept
+  NANOFERRY_STATE_DIR  folder of journal, receipts and the built-in catalog
 
 \b
 Exit codes: 0 all done, 1 finished but something was held or failed,

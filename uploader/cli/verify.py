@@ -9,14 +9,16 @@ from pathlib import Path
 
 import click
 
-from uploader.bootstrap import Settings, connect
+from uploader.bootstrap import Settings, at, connect
 from uploader.cli import wording
 from uploader.cli.console import Console
 from uploader.cli.exits import Exit
+from uploader.cli.invocation import command_line
 from uploader.cli.options import catalog_option, folder, json_option, server_option
+from uploader.embedded.lifecycle import identity_of
 from uploader.journal.store import open_journal
 from uploader.model.errors import SettingsError
-from uploader.model.files import SourceFile
+from uploader.model.files import Proof, SourceFile
 from uploader.report.receipt import Receipt, open_receipt
 from uploader.report.verify import Verdict, VerifiedFile, verify
 from uploader.stages.ignore import IgnoreRules
@@ -29,6 +31,9 @@ _RUNS_LOOKED_AT = 100_000
 _SHOWN = 20
 """Files named in words; the rest is counted."""
 
+
+_PROOFS = {Proof.NONE.value: "not sent, or no longer stored as the receipt says"}
+"""Proofs that need other words for a person."""
 
 _UNSEEN = frozenset(
     {"source.folder_unreadable", "source.unreadable", "source.vanished", "source.ignore_unreadable"}
@@ -59,7 +64,7 @@ def command(*, receipt: Path, deep: bool, server: str | None, catalog: str | Non
     console = Console(json_lines=as_json)
     opened = open_receipt(receipt)
     answer = _Answer()
-    with connect(_settings(opened, server, catalog)) as remote:
+    with connect(_settings(opened, receipt, server, catalog)) as remote:
         _refuse_another_server(opened, remote.catalog.server)
         for file in verify(opened, remote.store, remote.catalog, deep=deep):
             _take(console, answer, file)
@@ -71,14 +76,18 @@ def command(*, receipt: Path, deep: bool, server: str | None, catalog: str | Non
         console.emit(_answer_json(answer.verdict, unlisted, is_safe))
     else:
         console.say(*_answer_lines(answer, unlisted, is_safe))
+        if not deep and answer.verdict.proofs.get(Proof.ADOPTED.value):
+            console.say(f"To compare their bytes: {command_line('verify', '--deep', str(receipt))}")
     return Exit.DONE if all(is_safe.values()) else Exit.SOMETHING_LEFT
 
 
-def _settings(receipt: Receipt, server: str | None, catalog: str | None) -> Settings:
+def _settings(receipt: Receipt, file: Path, server: str | None, catalog: str | None) -> Settings:
     """The server that the receipt names, unless the person names one: a UUID is a built-in catalog."""
     asked = Settings.from_environment(server=server, catalog=catalog or receipt.head.catalog)
-    if asked.server or _is_uuid(receipt.head.server):
+    if asked.server:
         return asked
+    if _is_uuid(receipt.head.server):
+        return at(asked, _data_of(receipt, file, asked))
     if not _is_known(receipt, asked.state_dir):
         # Who hands us a receipt must not choose where the login in NANOFERRY_TOKEN goes.
         raise SettingsError(
@@ -87,6 +96,22 @@ def _settings(receipt: Receipt, server: str | None, catalog: str | None) -> Sett
             remedy=f"If you trust that server, name it yourself: --server {receipt.head.server}",
         )
     return Settings.from_environment(server=receipt.head.server, catalog=asked.catalog)
+
+
+def _data_of(receipt: Receipt, file: Path, asked: Settings) -> Path:
+    """The data folder of the receipt's built-in catalog: this account's, or the one beside the receipt.
+
+    Looked up before anything is started: a wrong folder must not get a new, empty catalog.
+    """
+    # Receipts lie in STATE/receipts, the built-in catalog in STATE/catalog.
+    for data_dir in (asked.embedded_dir, file.absolute().parent.parent / "catalog"):
+        if identity_of(data_dir) == receipt.head.server:
+            return data_dir
+    raise SettingsError(
+        f"The receipt is of the built-in catalog {receipt.head.server}, which is not in {asked.embedded_dir}.",
+        detail="Nothing was compared.",
+        remedy="Set NANOFERRY_STATE_DIR to the state folder of that upload and run this again.",
+    )
 
 
 def _is_known(receipt: Receipt, state_dir: Path) -> bool:
@@ -183,7 +208,7 @@ def _answer_lines(answer: _Answer, unlisted: dict[str, list[str]], is_safe: dict
         + "."
     )
     for proof, number in sorted(verdict.proofs.items()):
-        yield f"  {number:>7,}  {proof}"
+        yield f"  {number:>7,}  {_PROOFS.get(proof, proof)}"
     for root, safe in is_safe.items():
         why = [
             (verdict.faulty.get(root, 0), "not secured"),

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ENDPOINT_FILE = "endpoint.json"
+IDENTITY_FILE = "identity"
 LOCK_FILE = "server.lock"
 LOG_FILE = "server.log"
 STOP_FILE = "stop-request"
@@ -86,6 +87,14 @@ def write_private(path: Path, text: str) -> None:
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def identity_of(data_dir: Path) -> str:
+    """UUID of the server of this folder, running or not; empty for a folder that never had one."""
+    try:
+        return (data_dir / IDENTITY_FILE).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def read_or_make(path: Path, fresh: str) -> str:

@@ -14,6 +14,7 @@ from uploader.embedded.endpoint import (
     LOG_FILE,
     STOP_FILE,
     Endpoint,
+    identity_of,
     read_endpoint,
     write_private,
 )
@@ -21,7 +22,7 @@ from uploader.embedded.lock import is_held
 from uploader.embedded.ownership import refuse_foreign
 from uploader.model.errors import SettingsError, Unreachable
 
-__all__ = ["Endpoint", "ensure_running", "running", "stop"]
+__all__ = ["Endpoint", "ensure_running", "identity_of", "running", "stop"]
 
 LOCK_WAS_HELD = 3
 """Exit code of a server that found the folder served already."""

@@ -26,6 +26,7 @@ from uploader.embedded.app import embedded_app
 from uploader.embedded.authn import Identities
 from uploader.embedded.endpoint import (
     ENDPOINT_FILE,
+    IDENTITY_FILE,
     LOCK_FILE,
     STOP_FILE,
     Endpoint,
@@ -190,7 +191,7 @@ def _prepared(data_dir: Path, settings: Settings) -> Iterator[_Running]:
         endpoint = Endpoint(
             url=f"http://{HOST}:{port}",
             token=read_or_make(data_dir / "token", secrets.token_urlsafe(32)),
-            server_id=read_or_make(data_dir / "identity", str(uuid.uuid4())),
+            server_id=read_or_make(data_dir / IDENTITY_FILE, str(uuid.uuid4())),
             pid=os.getpid(),
             run=secrets.token_hex(8),
         )

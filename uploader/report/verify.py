@@ -21,6 +21,10 @@ _WORKERS: Final = 8
 _DELIVERED: Final = frozenset({Outcome.NEW, Outcome.UPDATED, Outcome.SAME})
 _CHECKED_BY_SERVER: Final = frozenset({Proof.JOB_MD5, Proof.CHUNK_MD5, Proof.DOWNLOAD})
 """An adopted object's MD5 may be somebody's statement: only a download vouches for it."""
+_ADOPTED: Final = (
+    "It was on the server before; only its stated md5 was compared: `nanoferry verify --deep` reads it."
+)
+_UNCHECKED: Final = "The server never checked these bytes: `nanoferry verify --deep` compares them."
 
 
 class DiskState(StrEnum):
@@ -200,7 +204,7 @@ def _check_object(result: FileResult, store: ObjectStore, *, deep: bool) -> tupl
         return Proof.NONE, [fault]
     if proof in _CHECKED_BY_SERVER:
         return proof, []
-    return proof, ["The server never checked these bytes: run `nanoferry verify --deep`."]
+    return proof, [_ADOPTED if proof is Proof.ADOPTED else _UNCHECKED]
 
 
 def _head(store: ObjectStore, url: str) -> Stored | None:

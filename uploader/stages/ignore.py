@@ -38,6 +38,7 @@ JUNK: tuple[str, ...] = (
     ".fuse_hidden*",
     "@eaDir",  # Synology's thumbnails
     "lost+found",
+    ".deriva-upload-state-*.json",  # what DERIVA's own upload client notes about its transfers
 )
 
 _MOST_BYTES = 1024 * 1024

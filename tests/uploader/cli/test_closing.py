@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,11 @@ from uploader.model.files import Outcome
 from uploader.report.summary import Summary, summarise
 from validation.codes import issue
 
-ROOTS = [Path("/data/my session")]
+AGAIN = ["upload", "--dir", "/data/my session"]
 
 
 def words(summary: Summary) -> str:
-    return "\n".join(closing_lines(summary, ROOTS))
+    return "\n".join(closing_lines(summary, AGAIN))
 
 
 def test_all_done(script: Any) -> None:
@@ -32,7 +31,7 @@ def test_all_done(script: Any) -> None:
         ]
     )
     assert after(summary) is Exit.DONE
-    assert closing_lines(summary, ROOTS) == [
+    assert closing_lines(summary, AGAIN) == [
         "Done: 1.0 kB sent in 12 s.",
         "        1  uploaded",
         "        1  already there",
@@ -80,6 +79,15 @@ def test_interrupted_gives_the_command_to_go_on(script: Any) -> None:
     summary = summarise([script.started(), script.planned(new=2), script.ended(interrupted=True, new=1)])
     assert after(summary) is Exit.INTERRUPTED
     assert "run the same command again: nanoferry upload --dir '/data/my session'" in words(summary)
+
+
+def test_findings_shown_before_are_not_told_again(script: Any) -> None:
+    found = (issue("image.black", "all pixels are black"), issue("source.empty", "0 bytes"))
+    ended = script.finished("a.tif", Outcome.NEW, issues=found)
+    summary = summarise([script.started(), script.planned(new=1), ended, script.ended(new=1)])
+    text = "\n".join(closing_lines(summary, AGAIN, told={"source.empty"}))
+    assert "image.black" in text
+    assert "source.empty" not in text
 
 
 def test_could_not_run(script: Any) -> None:

@@ -87,6 +87,21 @@ def test_bars_show_totals_rate_and_time_left(script: Any, monkeypatch: pytest.Mo
     assert "a.tif" in screen.file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("dry_run", "files", "end"),
+    [(True, {"new": 2}, "Checked  2 files"), (False, {"same": 2}, "Done  nothing to send")],
+)
+def test_a_bar_never_stands_at_nought_when_all_is_done(
+    script: Any, monkeypatch: pytest.MonkeyPatch, dry_run: bool, files: dict[str, int], end: str
+) -> None:
+    screen = RichConsole(file=io.StringIO(), force_terminal=True, width=160)
+    monkeypatch.setattr(Console, "live", lambda self: screen)
+    display = BarDisplay(Console())
+    events = [script.started(dry_run=dry_run), script.surveyed("headers", 2, 2), script.planned(**files)]
+    follow([*events, script.ended()], display)
+    assert display.line == end
+
+
 def test_the_display_is_closed_when_the_engine_fails(script: Any) -> None:
     closed = []
 

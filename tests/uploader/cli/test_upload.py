@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,6 +93,15 @@ def test_upload_json_keeps_stdout_for_events(
     assert {line["schema"] for line in lines} == {"nanoferry.event/1"}
     assert lines[-1]["kind"] == "run_finished"
     assert "Done:" in printed.err
+
+
+def test_the_command_to_go_on_names_spec_and_server_again(
+    script: Any, play: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play([script.started(), script.planned(new=2), script.ended(interrupted=True)])
+    arguments = ["upload", "--dir", "a b", "--spec", "em-session", "--server", "https://srv", "--strict"]
+    assert run(arguments) == Exit.INTERRUPTED
+    assert f"{shlex.join(['nanoferry', *arguments])}\n" in capsys.readouterr().out
 
 
 def test_upload_exit_code_follows_the_outcomes(script: Any, play: Any) -> None:

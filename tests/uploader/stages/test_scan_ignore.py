@@ -37,6 +37,7 @@ def scanned(folder: Path, ignore: IgnoreRules | None = None) -> tuple[list[str],
     "litter",
     [
         "Thumbs.db",
+        ".deriva-upload-state-catalog.example.org.json",
         "THUMBS.DB",
         "desktop.ini",
         ".DS_Store",
