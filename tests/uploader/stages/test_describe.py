@@ -18,6 +18,7 @@ from uploader.stages.describe import (
     describe,
     lacks_object,
     lasting_row,
+    row_of,
     stored_row,
 )
 from uploader.stages.lookup import HeldRows, Lookups, columns_of_interest
@@ -140,3 +141,21 @@ def test_equal_look_ups_are_asked_once_and_a_missing_answer_names_its_query() ->
     assert why.holds
     assert "name=p9" in why.message
     assert len(catalog.calls) == 2
+
+
+def test_specs_may_name_who_is_signed_in() -> None:
+    spec = spec_of(column_map={"owner": "{_identity_id}", "by": "{_identity_display_name}"})
+    match = Matcher(spec, ROOT.path.as_posix()).match("p1/a.dat")
+    assert isinstance(match, Match)
+    described = describe(
+        Entry(1, 1, SourceFile("p1/a.dat", 10, 1)),
+        ROOT,
+        spec,
+        match,
+        None,
+        record={},
+        digest=None,
+        identity={"id": "https://auth.example/u7", "display_name": "Kim"},
+    )
+    assert row_of(described, {}) == {"owner": "https://auth.example/u7", "by": "Kim"}
+    assert lasting_row(described, {}) == {}, "another person's re-run must not look like a change"
