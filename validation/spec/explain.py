@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from validation.spec.example import example
 from validation.spec.matching import Matcher
 from validation.spec.model import Match, NoMatch, Spec
 from validation.spec.near import NearMiss
+from validation.spec.patterns import TemplatePattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Explanation:
     """The pattern of the rule that took it, or of the nearest one; empty when none is near."""
     near: tuple[NearMiss, ...]
     """How far the other rules got, the nearest first."""
+    example: str = ""
+    """A path that the nearest rule takes; empty when the file matches or has a proposal of its own."""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -47,6 +51,8 @@ class Explanation:
             lines.append(f"  pattern: {self.pattern}")
         if self.proposal:
             lines.append(f"  would match: {self.proposal}")
+        if self.example:
+            lines.append(f"  takes for example: {self.example}")
         return [*lines, *self._near_lines("further away")]
 
     def _match_lines(self, match: Match) -> list[str]:
@@ -105,6 +111,7 @@ class Explanation:
                 "failed_part": miss.failed_part,
                 "expected": miss.expected,
                 "proposal": miss.proposal,
+                "example": self.example,
             }
         document["issues"] = [issue.to_json() for issue in self.result.issues]
         return document
@@ -117,4 +124,11 @@ def explain(spec: Spec, root: PurePosixPath | str, path: str) -> Explanation:
     chosen = result.rule if isinstance(result, Match) else result.nearest
     pattern = spec.rule(chosen).pattern.text if chosen else ""
     near = tuple(miss for miss in matcher.near(path) if miss.rule != chosen)
-    return Explanation(path, f"{spec.id} {spec.version}", result, pattern, near)
+    return Explanation(path, f"{spec.id} {spec.version}", result, pattern, near, _example(spec, result))
+
+
+def _example(spec: Spec, result: Match | NoMatch) -> str:
+    if isinstance(result, Match) or result.proposal or not result.nearest:
+        return ""
+    pattern = spec.rule(result.nearest).pattern
+    return example(pattern.template) if isinstance(pattern, TemplatePattern) else ""

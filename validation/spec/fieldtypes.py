@@ -56,6 +56,23 @@ class FieldType:
         """Whether nothing but the neighbours bounds it."""
         return self.name == "text"
 
+    @property
+    def example(self) -> str:
+        """A text that it takes; empty for a free text."""
+        match self.name:
+            case "int":
+                return "1"
+            case "digits":
+                return "1".rjust(int(self.argument), "0")
+            case "date" | "time":
+                return _EXAMPLE.strftime(self.argument)
+            case "rid":
+                return "1-0ABC"
+            case "vocab":
+                return next(iter(self.terms.values()), "")
+            case _:
+                return ""
+
     def value(self, text: str) -> Any:
         """The typed value: int, ISO date or time, vocabulary term, else the text. ValueError: not one."""
         match self.name:

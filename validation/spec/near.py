@@ -161,7 +161,9 @@ class TemplateNear:
         if not self._deep:
             return self._laid(parts, len(parts) - len(self._head), inside)
         starts = range(max(1, len(parts) - len(self._head) - len(self._tail) + 1))
-        return max((self._laid(parts, start, inside) for start in starts), key=lambda near: near.weight)
+        # Of equal ones the innermost: what fails is sooner a folder of the dropped tree than one above it.
+        laid = [self._laid(parts, start, inside) for start in reversed(starts)]
+        return max(laid, key=lambda near: near.weight)
 
     def _laid(self, parts: list[str], first: int, inside: int) -> FolderNear:
         """Head from `first` on, tail up to the end."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from validation.spec.example import example
 from validation.spec.explain import explain
 from validation.spec.load import find, load
 from validation.spec.matching import Matcher
 from validation.spec.model import Match, NoMatch
+from validation.spec.patterns import TemplatePattern
 
 SESSION = load(find("em-session"))
 FOLDER = "P/S-017/2026-03-05_kim_SEM"
@@ -38,6 +40,22 @@ def test_what_lies_above_the_root_is_explained_but_never_renamed() -> None:
     found = explain(SESSION, "/lab/P/S-017/20260305_kim_SEM", "areaA_001.tif").result
     assert isinstance(found, NoMatch)
     assert (found.failed_part, found.proposal) == ("20260305_kim_SEM", "")
+
+
+def test_a_folder_inside_the_dropped_one_is_blamed_before_those_above_it() -> None:
+    found = explain(SESSION, "/home/me/data/thesis", "S-017/12 March SEM/map.csv").result
+    assert isinstance(found, NoMatch)
+    assert found.failed_part == "12 March SEM"
+
+
+def test_without_a_proposal_the_form_is_shown_by_an_example_that_the_rule_takes() -> None:
+    for spec in map(load, map(find, ("em-session", "team1-stem", "fibsem-volume"))):
+        for rule in spec.rules:
+            assert isinstance(rule.pattern, TemplatePattern)
+            shown = Matcher(spec, "/lab").match(example(rule.pattern.template))
+            assert isinstance(shown, Match), example(rule.pattern.template)
+    lines = explain(SESSION, "/lab", "thesis/S-017/12 March SEM/pic 1.tif").lines()
+    assert "  takes for example: PROJECT/SAMPLE/2011-10-13_OPERATOR_em/AREA_001.tif" in lines
 
 
 def test_a_path_that_has_nothing_in_common_gets_no_guess() -> None:
