@@ -216,8 +216,21 @@ def test_status_shows_the_run_and_its_receipt(place: Place) -> None:
     assert str(place.receipt) in shown.out
 
 
+def test_a_catalogs_spec_stays_until_it_is_told_to_be_replaced(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    try:
+        assert run(state, "catalog", "init").code == 0
+        kept = run(state, "catalog", "init", "--spec", "team1-stem")
+        assert "--replace-spec" in kept.out
+        assert "em-session" in run(state, "explain", "x.tif", "--json").lines[0]["spec"]
+        assert run(state, "catalog", "init", "--spec", "team1-stem", "--replace-spec").code == 0
+        assert "team1-stem" in run(state, "explain", "x.tif", "--json").lines[0]["spec"]
+    finally:
+        stop(state / "catalog")
+
+
 def test_catalog_init_does_nothing_the_second_time(place: Place) -> None:
-    assert place.nanoferry("catalog", "init", "--json").lines == [{"created": []}]
+    assert place.nanoferry("catalog", "init", "--json").lines == [{"created": [], "spec_kept": False}]
 
 
 def test_explain_uses_the_catalogs_spec(place: Place) -> None:

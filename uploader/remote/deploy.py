@@ -58,6 +58,11 @@ def spec_annotation(catalog: ErmrestCatalog) -> tuple[str, object] | None:
     )
 
 
+def replace_spec(catalog: ErmrestCatalog, text: str) -> None:
+    """Put a spec in the place of the one that the catalog carries."""
+    catalog.change_model("PUT", f"/annotation/{quote(SPEC_TAG, safe='')}", text)
+
+
 def _refuse_differences(wanted: CatalogFacts, present: CatalogFacts) -> None:
     differing = [
         f"{name}.{column.name} is {there.type} in place of {column.type}"
