@@ -162,3 +162,29 @@ def test_leftovers_are_swept_at_the_start(tmp_path: Path) -> None:
         (folder / "hatrac" / place).write_bytes(b"half")
     with killable(folder):
         assert [path for path in (folder / "hatrac").rglob("*/*") if path.is_file()] == []
+
+
+def test_chunks_that_a_dead_machine_lost_are_noticed_and_can_be_sent_again(tmp_path: Path) -> None:
+    folder, chunks = tmp_path / "data", [body(number, CHUNK_BYTES) for number in range(3)]
+    whole = b"".join(chunks)
+    with killable(folder) as (endpoint, process), requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {endpoint.token}"
+        document = {"chunk-length": CHUNK_BYTES, "content-length": len(whole), "content-md5": b64md5(whole)}
+        opened = session.post(f"{endpoint.url}/hatrac/lost/a;upload?parents=true", json=document, timeout=30)
+        job = opened.text.strip()
+        for number, chunk in enumerate(chunks):
+            answer = session.put(f"{endpoint.url}{job}/{number}", data=chunk, timeout=30)
+            assert answer.status_code == 204
+        process.kill()
+    # The index came through the power cut, the middle chunk did not.
+    (file,) = (folder / "hatrac/data").rglob(job.rpartition("/")[2])
+    file.write_bytes(chunks[0] + bytes(CHUNK_BYTES) + chunks[2])
+    with killable(folder) as (endpoint, _), requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {endpoint.token}"
+        refused = session.post(endpoint.url + job, timeout=30)
+        assert refused.status_code == 409
+        assert "does not match" in refused.text
+        assert session.put(f"{endpoint.url}{job}/1", data=chunks[1], timeout=30).status_code == 204
+        made = session.post(endpoint.url + job, timeout=30)
+        assert made.status_code == 201
+        assert session.get(endpoint.url + made.text.strip(), timeout=30).content == whole

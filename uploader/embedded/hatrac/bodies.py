@@ -29,7 +29,7 @@ class Sink(Protocol):
         """Take more of the body."""
 
     def finish(self, blocks: Sequence[bytes]) -> None:
-        """Take the rest and put everything on disk."""
+        """Take the rest; what comes of it lies with the sink."""
 
     def discard(self) -> None:
         """Let go of the file; what was received so far counts for nothing."""
@@ -39,12 +39,20 @@ class FileSink:
     """Writes at an offset of a file; `expected_md5` is checked in `finish`, before anything is kept."""
 
     def __init__(
-        self, path: Path, *, offset: int = 0, expected_md5: bytes | None = None, becomes: Path | None = None
+        self,
+        path: Path,
+        *,
+        offset: int = 0,
+        expected_md5: bytes | None = None,
+        becomes: Path | None = None,
+        is_flushed: bool = True,
     ) -> None:
+        """Without a flush the bytes survive the death of this process, not that of the machine."""
         self._path = path
         self._offset = offset
         self._expected_md5 = expected_md5
         self._becomes = becomes
+        self._is_flushed = is_flushed
         self._md5 = None if expected_md5 is None else hashlib.md5(usedforsecurity=False)
         self._handle: int | None = None
 
@@ -63,7 +71,7 @@ class FileSink:
                 view = view[os.write(self._handle, view) :]
 
     def finish(self, blocks: Sequence[bytes]) -> None:
-        """Take the rest, check it, put it on disk and, where asked, move it to its place."""
+        """Take the rest and check it; put it on disk and move it to its place where asked."""
         self.write(blocks)
         if self._md5 is not None and self._md5.digest() != self._expected_md5:
             raise WrongMD5(self._md5.digest(), self._expected_md5 or b"")
@@ -72,7 +80,8 @@ class FileSink:
             # Moved before the flush: one journal commit of the file system then holds both, and flushing the folder
             # costs next to nothing. Nobody looks at the place before the index names it.
             self._path.replace(self._becomes)
-        os.fsync(self._handle)
+        if self._is_flushed:
+            os.fsync(self._handle)
         self._close()
         if self._becomes is not None:
             sync_folder(self._becomes.parent)

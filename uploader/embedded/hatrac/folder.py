@@ -10,7 +10,6 @@ A file is visible only through the index, never by being there.
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import shutil
 import threading
@@ -111,9 +110,3 @@ def copy_into(source: Path, target: Path, offset: int) -> None:
         shutil.copyfileobj(reader, writer, COPY_BYTES)
         writer.flush()
         os.fsync(writer.fileno())
-
-
-def md5_of(path: Path) -> bytes:
-    """MD5 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()

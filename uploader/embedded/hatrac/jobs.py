@@ -14,7 +14,7 @@ from pathlib import Path
 from uploader.embedded.hatrac import changes, fields, names, queries
 from uploader.embedded.hatrac.bodies import FileSink, read_small, receive_into, too_large
 from uploader.embedded.hatrac.exchange import Exchange
-from uploader.embedded.hatrac.folder import copy_into, md5_of, new_id, sync_folder
+from uploader.embedded.hatrac.folder import copy_into, new_id, sync_folder
 from uploader.embedded.hatrac.records import Job
 from uploader.embedded.hatrac.refusal import bad_request, conflict, method_not_allowed, not_found
 from uploader.embedded.hatrac.rights import Rights, forbidden
@@ -111,7 +111,10 @@ class Jobs:
             side = store.folder.side() if is_repeat else None
             if side is None:
                 sink = FileSink(
-                    store.folder.path(job.file), offset=index_of * job.chunk_bytes, expected_md5=md5
+                    store.folder.path(job.file),
+                    offset=index_of * job.chunk_bytes,
+                    expected_md5=md5,
+                    is_flushed=not _declares_md5(job),
                 )
             else:
                 path = store.folder.path(side)
@@ -120,6 +123,13 @@ class Jobs:
                 with full_disk_is_507():
                     await receive_into(sink, exchange.receive, length, store.workers)
                 await store.change(lambda index: changes.add_chunk(index, job, index_of, side))
+                if side is None and _declares_md5(job):
+                    store.following.arrived(
+                        job,
+                        store.folder.path(job.file),
+                        index_of,
+                        lambda: store.read(lambda index: queries.chunk_numbers(index, job_id)),
+                    )
             except FileNotFoundError as error:
                 raise not_found(job_url(job)) from error  # cancelled while this chunk was on its way
             except Exception:
@@ -154,6 +164,7 @@ class Jobs:
         sides = store.read(lambda index: queries.side_files(index, job.job))
         if not sides:
             return
+        await store.in_worker(lambda: store.following.forget(job))
         target = store.folder.path(job.file)
         for number, side in sides:
             source, offset = store.folder.path(side), number * job.chunk_bytes
@@ -163,8 +174,9 @@ class Jobs:
 
     async def _check_md5(self, job: Job) -> None:
         if (declared := job.metadata.get("content-md5")) is None:
-            return
-        received = await self.store.in_worker(lambda: md5_of(self.store.folder.path(job.file)))
+            return  # every chunk was flushed before it was acknowledged
+        store = self.store
+        received = await store.in_worker(lambda: store.following.settled(job, store.folder.path(job.file)))
         if received != base64.b64decode(declared):
             raise conflict(
                 f"Current uploaded content MD5 {received.hex().encode()!r} does not match expected "
@@ -176,6 +188,7 @@ class Jobs:
         if job_id in self.traffic.finishing:
             raise conflict(f"Upload job {job_url(job)} is being finished by another request.")
         await self.store.change(lambda index: changes.drop_job(index, job))
+        await self.store.in_worker(lambda: self.store.following.forget(job))
         self.store.space.release(job.size_bytes)
         await self.store.remove_garbage()
         await exchange.no_content()
@@ -249,6 +262,11 @@ def _chunk_number(number: str, job: Job) -> int:
     if len(number) > NUMBER_DIGITS or int(number) >= job.chunk_count:
         raise conflict(f"Uploaded chunk number {number} out of range.")
     return int(number)
+
+
+def _declares_md5(job: Job) -> bool:
+    """Such a job is compared with its file before it is finished, so that its chunks need no flush of their own."""
+    return "content-md5" in job.metadata
 
 
 def _refuse_holes(job: Job, present: set[int]) -> None:

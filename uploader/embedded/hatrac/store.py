@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from uploader.embedded.hatrac import changes, queries
 from uploader.embedded.hatrac.folder import Folder
+from uploader.embedded.hatrac.following import Following
 from uploader.embedded.hatrac.index import Index
 from uploader.embedded.hatrac.space import Space, full_disk_is_507
 
@@ -30,6 +31,7 @@ class HatracStore:
         self.index = Index(root / "index.sqlite")
         self.folder = Folder(root)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="hatrac-file")
+        self.following = Following()
         self._remove_garbage()
         self.swept_files = self.folder.sweep(
             lambda files: self.index.read(lambda found: queries.known_files(found, files))
@@ -57,6 +59,7 @@ class HatracStore:
     def close(self) -> None:
         """Finish what was accepted and close everything."""
         self.workers.shutdown()
+        self.following.close()
         self.index.close()
 
     def _remove_garbage(self) -> None:
