@@ -102,15 +102,20 @@ class ChunkReader:
         chunk_bytes: int,
         acknowledged: Mapping[int, str] | None = None,
         known: Digest | None = None,
+        is_checked_elsewhere: bool = False,
         stop: Stop | None = None,
         open_file: OpensFiles = open_source,
     ) -> None:
-        """Where the hashes are `known`, one is computed again, to be sure that these are still the bytes."""
+        """Where the hashes are `known`, one is computed again, to be sure that these are still the bytes.
+
+        Not so when whoever gets the chunks checks the whole against the known hashes before it counts.
+        """
         self.path = str(path)
         self._source = source
         self._chunk_bytes = chunk_bytes
         self._acknowledged = acknowledged or {}
         self._known = known
+        self._is_checked_elsewhere = is_checked_elsewhere
         self._stop = stop
         self._open_file = open_file
         self._digest: Digest | None = None
@@ -130,10 +135,9 @@ class ChunkReader:
     def __iter__(self) -> Iterator[Chunk]:
         source, buffers = self._source, _Buffers(self._chunk_bytes)
         starts = range(0, source.size_bytes, self._chunk_bytes)
-        kept = ("md5", "sha256") if self._known is None else ("sha256",)
         with (
             _steady(Path(self.path), source, self._open_file) as stream,
-            _running(source, kept) as running,
+            _running(source, self._kept()) as running,
         ):
             for index, start in enumerate(starts):
                 _refuse_stopped(self._stop, source)
@@ -143,9 +147,15 @@ class ChunkReader:
                 yield self._chunk(index, body)
                 # Let go of it before the next buffer is looked for.
                 del body
-        if self._known is not None and self._known.sha256 != running.hex("sha256"):
+        known, is_compared = self._known, not self._is_checked_elsewhere
+        if known is not None and is_compared and known.sha256 != running.hex("sha256"):
             raise _changed(source)
-        self._digest = self._known or running.digest()
+        self._digest = known or running.digest()
+
+    def _kept(self) -> Sequence[str]:
+        if self._known is None:
+            return ("md5", "sha256")
+        return () if self._is_checked_elsewhere else ("sha256",)
 
     def _chunk(self, index: int, body: memoryview) -> Chunk:
         acknowledged = self._acknowledged.get(index)
@@ -195,11 +205,11 @@ class _Running:
     def update(self, piece: memoryview) -> None:
         """Take in the next bytes; on return nobody reads the piece any more."""
         self.size_bytes += len(piece)
-        first, *others = self._hashes.values()
         if self._helper is None:
             for each in self._hashes.values():
                 each.update(piece)
             return
+        first, *others = self._hashes.values()
         beside = [self._helper.submit(each.update, piece) for each in others]
         first.update(piece)
         for future in beside:
@@ -217,7 +227,7 @@ class _Running:
 @contextmanager
 def _running(source: SourceFile, kinds: Sequence[str] = ("md5", "sha256")) -> Iterator[_Running]:
     """Empty hashes for a file; a large one has a thread to share the work with."""
-    if source.size_bytes < _SHARED_FROM_BYTES or len(kinds) == 1:
+    if source.size_bytes < _SHARED_FROM_BYTES or len(kinds) < 2:
         yield _Running(kinds, None)
         return
     with ThreadPoolExecutor(1, thread_name_prefix="hash") as helper:

@@ -118,12 +118,7 @@ class _JobUnusable(Exception):
 def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
     body, digest = read_whole(sending.path, source=sending.source)
     if sending.digest is not None and sending.digest.md5 != digest.md5:
-        raise SourceChanged(
-            f"{sending.source.path} changed after it was hashed.",
-            detail="Nothing of it was sent.",
-            remedy="It is taken by the next run.",
-            path=sending.source.path,
-        )
+        raise _changed_since_hashed(sending.source)
     name = sending.delivery.object_name
     if sending.in_doubt:
         adopted = _adopted(wire.store, wire.store.head(name), digest)
@@ -149,6 +144,15 @@ def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
     return Sent(_proven(stored, digest, Proof.JOB_MD5), digest, digest.size_bytes)
 
 
+def _changed_since_hashed(source: SourceFile) -> SourceChanged:
+    return SourceChanged(
+        f"{source.path} changed after it was hashed.",
+        detail="Nothing of it counts as sent.",
+        remedy="It is taken by the next run.",
+        path=source.path,
+    )
+
+
 def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -> Sent:
     name, source = sending.delivery.object_name, sending.source
     job = wire.journal.job(sending.delivery.delivery_id)
@@ -171,12 +175,17 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
             for orphan in wire.store.jobs(name):
                 wire.store.cancel_job(orphan)
         job = _open_job(sending, wire)
+        # The job says what the whole must be, and the server looks: nobody need hash it a second time here.
+        is_checked_there = sending.digest is not None
+    else:
+        is_checked_there = False  # what an earlier run declared is not known
     reader = ChunkReader(
         sending.path,
         source=source,
         chunk_bytes=job.chunk_bytes,
         acknowledged=job.chunks,
         known=sending.digest,
+        is_checked_elsewhere=is_checked_there,
         stop=stop,
     )
     try:
@@ -188,9 +197,13 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
         wire.journal.close_job(job.job_id)
         raise
     except (NotFound, Conflict, ChecksumMismatch) as error:
-        # Cancelled by somebody, parts missing, or other bytes than were sent: the server says so only now.
+        # Cancelled by somebody, parts missing, or other bytes than were declared: the server says so only now.
         wire.store.cancel_job(job.path)
         wire.journal.close_job(job.job_id)
+        if sending.digest is not None and sending.digest != digest_file(
+            sending.path, source=source, stop=stop
+        ):
+            raise _changed_since_hashed(source) from error
         raise _JobUnusable(error) from error
     wire.store.set_checksums(stored.url, md5=bytes.fromhex(digest.md5), sha256=bytes.fromhex(digest.sha256))
     wire.journal.close_job(job.job_id)

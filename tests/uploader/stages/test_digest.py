@@ -229,6 +229,14 @@ def test_a_file_that_no_longer_has_its_known_hash_is_noticed_at_its_end(tmp_path
     assert not other.finished
 
 
+def test_a_known_hash_that_somebody_else_compares_is_not_computed_again(tmp_path: Path) -> None:
+    path, source = planted(tmp_path, b"as it is.")
+    known = digest_of(b"as it was")
+    reader = chunks_of(path, source, known=known, is_checked_elsewhere=True)
+    assert [bytes(chunk.body) for chunk in reader] == [b"as it is."]
+    assert reader.digest == known
+
+
 def test_acknowledged_chunks_are_checked_and_marked(tmp_path: Path) -> None:
     content = bytes(range(35))
     path, source = planted(tmp_path, content)

@@ -224,6 +224,27 @@ def test_a_file_that_changes_on_its_way_gives_its_job_up(pier: Pier) -> None:
     assert pier.versions == []
 
 
+def test_bytes_that_changed_between_hashing_and_sending_are_never_published(pier: Pier) -> None:
+    pier.write(LARGE)
+    times = (pier.path.stat().st_atime_ns, pier.path.stat().st_mtime_ns)
+
+    def overwrite(name: str) -> None:
+        # Size and time stay as they were: only the declared hash can tell.
+        if name == "open_job":
+            pier.write(LARGE[::-1])
+            os.utime(pier.path, ns=times)
+
+    pier.store.trouble = overwrite
+    with pytest.raises(SourceChanged, match="changed after it was hashed"):
+        pier.send(hashed=True)
+    assert pier.store.open_jobs == {}
+    assert pier.versions == []
+
+    pier.store.trouble = lambda name: None
+    pier.send(hashed=True)
+    assert pier.versions == [LARGE[::-1]]
+
+
 def test_bytes_that_changed_under_an_equal_time_do_not_resume(pier: Pier) -> None:
     pier.write(LARGE)
     pier.fail("put_chunk 4", Unreachable("the line broke"))
