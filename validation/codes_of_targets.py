@@ -48,7 +48,7 @@ CODES_OF_TARGETS: Final[dict[str, Code]] = {
         ERROR,
         RUN,
         "The catalog has no such table",
-        "Run `nanoferry catalog init`, or correct the spec's table.",
+        "Correct the spec's table or have it made; `nanoferry catalog init` makes those of nanoscience.",
     ),
     "catalog.column_missing": Code(
         ERROR,

@@ -121,6 +121,13 @@ def test_a_missing_companion_holds_its_set_and_is_said_once(run: Run, tia: tuple
     assert "'f/a_1.ser' and 1 more has no '{time} {mode}.emi'" in found.message
 
 
+def test_a_companion_named_after_its_file_is_asked_for_by_its_name(
+    run: Run, make_rule: Callable[..., Rule]
+) -> None:
+    (found,) = run([SER], rules=(make_rule(id="tia", companions=("{base_name}.csv",)),))
+    assert "has no 'a_1.csv' beside it" in found.message
+
+
 def test_a_companion_alone_is_an_orphan(run: Run, tia: tuple[Rule, ...]) -> None:
     (found,) = run([EMI], rules=tia)
     assert (found.code, found.location.path) == ("group.companion_orphan", "f/a.EMI")

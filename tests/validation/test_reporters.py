@@ -136,3 +136,14 @@ def test_json_keeps_to_its_schema_and_is_read_back_the_same(issues: list, files:
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(ReportUnreadable):
         json_reporter.read(text)
+
+
+def test_findings_about_the_whole_run_are_one_cause_with_their_messages() -> None:
+    found = tuple(
+        issue("catalog.table_missing", f"the catalog has no table isa:{name}", field=f"isa:{name}")
+        for name in ("array_data", "mesh_data")
+    )
+    lines = text_reporter.render(Report(found), width=100).splitlines()
+    assert sum("catalog.table_missing" in line for line in lines) == 1
+    assert any("isa:array_data" in line for line in lines)
+    assert "     the catalog has no table isa:mesh_data" in lines

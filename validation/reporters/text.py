@@ -110,7 +110,9 @@ def _summary(report: Report) -> str:
 def _causes(issues: Iterable[Issue]) -> list[_Cause]:
     causes: dict[tuple[str, str, str, str], _Cause] = {}
     for issue in issues:
-        key = (issue.severity.value, issue.scope.value, issue.code, issue.location.field)
+        # What concerns the whole run differs by its message alone: six missing tables are one cause.
+        field = "" if issue.scope is Scope.RUN else issue.location.field
+        key = (issue.severity.value, issue.scope.value, issue.code, field)
         if key not in causes:
             causes[key] = _Cause(issue)
         causes[key].add(issue)
@@ -131,7 +133,7 @@ def _cause_lines(cause: _Cause, width: int, *, colour: bool) -> Iterator[str]:
         yield from _wrapped("  -> ", escaped(issue.remedy), width)
     if issue.holds:
         yield f"  ({_HOLDS[issue.scope]})"
-    shown = [place for place in dict.fromkeys(cause.places) if place]
+    shown = [place for place in dict.fromkeys(cause.places) if place and place != escaped(issue.message)]
     for place in shown:
         yield f"     {place}"
     if shown and cause.count > len(cause.places):
@@ -154,6 +156,8 @@ def _place(issue: Issue) -> str:
     name = location.path
     if not name and issue.group:
         name = issue.group.partition(":")[2] or issue.group
+    if not name and issue.scope is Scope.RUN:
+        return escaped(issue.message)
     place = escaped(name)
     if location.line is not None:
         place += f":{location.line}" + (f":{location.column}" if location.column is not None else "")

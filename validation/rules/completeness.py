@@ -39,12 +39,19 @@ def companions(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
             others = "" if len(primaries) == 1 else f" and {len(primaries) - 1} more"
             yield issue(
                 "group.companion_missing",
-                f"{primaries[0].path!r}{others} has no {template!r} beside it",
+                f"{primaries[0].path!r}{others} has no {_name(template, primaries[0])!r} beside it",
                 path=primaries[0].path,
                 group=f"set:{set_key}",
                 origin="companions",
                 severity=stated_severity(entry),
             )
+
+
+def _name(template: str, primary: Member) -> str:
+    """The companion's name as far as the primary's own name tells it; other fields keep their braces."""
+    name = primary.path.rpartition("/")[2]
+    base = name.rpartition(".")[0] or name
+    return template.replace("{base_name}", base).replace("{file_name}", name)
 
 
 def required_members(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:

@@ -13,6 +13,9 @@ from validation.spec.model import Match, NoMatch, Spec
 from validation.spec.near import NearMiss
 from validation.spec.patterns import TemplatePattern
 
+_NEAR_SHOWN = 2
+"""Further rules named in words; `--json` has them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -76,7 +79,7 @@ class Explanation:
     def _near_lines(self, title: str) -> list[str]:
         return [
             f"  {title}: {miss.rule} failed at {miss.failed_part!r}: expected {miss.expected}"
-            for miss in self.near
+            for miss in self.near[:_NEAR_SHOWN]
             if miss.expected
         ]
 

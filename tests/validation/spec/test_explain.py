@@ -43,7 +43,7 @@ def test_what_lies_above_the_root_is_explained_but_never_renamed() -> None:
 
 
 def test_a_folder_inside_the_dropped_one_is_blamed_before_those_above_it() -> None:
-    found = explain(SESSION, "/home/me/data/thesis", "S-017/12 March SEM/map.csv").result
+    found = explain(SESSION, "/disk/data/thesis", "S-017/12 March SEM/map.csv").result
     assert isinstance(found, NoMatch)
     assert found.failed_part == "12 March SEM"
 
