@@ -131,6 +131,8 @@ class PlainDisplay:
 def pace(summary: Summary) -> str:
     """Rate and time left in words, as far as they are known."""
     rate, left_s = summary.rate_bytes_per_s, summary.time_left_s
+    if summary.finished is not None:
+        left_s = None
     words = f", {wording.size(rate)}/s" if rate is not None else ""
     return words + (f", {wording.duration(left_s)} left" if left_s else "")
 
@@ -203,8 +205,8 @@ def _ferry_bar(summary: Summary) -> tuple[str, int, int | None, str]:
 
 
 def _at(summary: Summary) -> str:
-    if summary.stage == "done":
-        return "Done"
+    if summary.finished is not None:
+        return "Stopped" if summary.finished.interrupted else "Done"
     if summary.parked is not None:
         return "Waiting"
     moving = [path for (_, path), each in summary.current.items() if each.sent_bytes < each.size_bytes]

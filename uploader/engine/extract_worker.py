@@ -101,10 +101,13 @@ def main() -> None:
     # Decoders print on standard output; the replies keep their own channel.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    # Ctrl-C reaches the whole group of processes. The parent decides what is still finished; a worker that ended by
+    # itself would look as if it had crashed on its file.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         serve(sys.stdin.buffer, replies)
-    except (OSError, KeyboardInterrupt):
-        # The parent is gone, or Ctrl-C reached the whole group: nobody waits for an answer.
+    except OSError:
+        # The parent is gone: nobody waits for an answer.
         os._exit(0)
 
 

@@ -29,6 +29,7 @@ SIDECAR_EXAMPLES: Mapping[tuple[str, ...], str] = {
     ("context", "accessType"): "accessType: in-house-research",
     ("context", "proposal"): "proposal: 2026-041",
     ("persons",): "operator: Ada Lovelace",
+    ("persons", "roles"): "people: [{name: Ada Lovelace, roles: [principal-investigator]}]",
     ("samples",): "sample: PbSe-07",
     ("measurements", "sampleIds"): "sample: PbSe-07` (or `noSampleReason: calibration",
     ("measurements", "personIds"): "operator: Ada Lovelace",

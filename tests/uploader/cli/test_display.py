@@ -102,6 +102,18 @@ def test_a_bar_never_stands_at_nought_when_all_is_done(
     assert display.line == end
 
 
+def test_an_interrupted_bar_says_stopped_and_promises_nothing(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = RichConsole(file=io.StringIO(), force_terminal=True, width=160)
+    monkeypatch.setattr(Console, "live", lambda self: screen)
+    display = BarDisplay(Console())
+    events = [script.started(), script.planned(new=2), *script.sent("a.tif")]
+    follow([*events, script.ended(interrupted=True, new=1)], display)
+    assert display.line.startswith("Stopped  50% of 2.0 kB, 1/2 files")
+    assert "left" not in display.line
+
+
 def test_the_display_is_closed_when_the_engine_fails(script: Any) -> None:
     closed = []
 

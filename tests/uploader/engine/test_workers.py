@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -104,6 +105,17 @@ def test_close_ends_every_worker(make_pool: MakePool) -> None:
 
 def test_a_name_that_is_not_unicode_reaches_the_worker(make_pool: MakePool) -> None:
     assert [h.format for h in make_pool().headers([Path(os.fsdecode(b"\xff\xe9.tif"))])] == ["\udcff\udce9"]
+
+
+def test_a_ctrl_c_for_the_whole_group_is_no_crash_of_a_reader(tmp_path: Path, make_pool: MakePool) -> None:
+    (tmp_path / "notes.txt").write_text("nothing", "utf-8")
+    pool = make_pool(workers=1, command=None)
+    (first,) = pool.headers([tmp_path / "notes.txt"])
+    (worker,) = [child for child in children() if "extract_worker" in " ".join(child.cmdline())]
+    worker.send_signal(signal.SIGINT)
+    (again,) = pool.headers([tmp_path / "notes.txt"])
+    assert again == first
+    assert worker.is_running()
 
 
 def test_the_real_worker_and_the_inline_reader_agree(tmp_path: Path, make_pool: MakePool) -> None:
