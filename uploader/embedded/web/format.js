@@ -13,11 +13,16 @@ export function described(column) {
   return { label: words.join(" "), unit };
 }
 
+/** `2.31 × 10⁻⁴`, with the exponent in raised digits. */
+const scientific = (value) =>
+  value.toExponential(3).replace(/\.?0+e/, "e").replace(/e([+-])(\d+)$/, (_, sign, digits) =>
+    ` × 10${sign === "-" ? "⁻" : ""}${[...digits].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`);
+
 /** A number of at most five significant digits. */
 export function number(value) {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString("en-GB");
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(3).replace(/\.?0+e/, "e").replace("e-", " × 10⁻").replace("e+", " × 10^");
+  if (size !== 0 && (size < 1e-3 || size >= 1e7)) return scientific(value);
   return String(Number(value.toPrecision(5)));
 }
 
