@@ -102,7 +102,8 @@ def _carry(
     if candidate.rule.preview and not preview_url:
         preview_url, issues = _preview(candidate, delivery.object_name, wire.store, extractor)
     if delivery.state is not DeliveryState.STORED:
-        wire.journal.save_digest(source.identity, sent.digest)
+        if candidate.digest is None:
+            wire.journal.save_digests({source.identity: sent.digest})
         wire.journal.stored(delivery.delivery_id, sent.stored, sent.digest, preview_url=preview_url)
     return Carried(cargo, sent, preview_url, issues)
 

@@ -147,14 +147,16 @@ class Loading:
         first = {one.entry.entry_id for one in candidates if self._hash_first(one)}
         unknown = [one for one in candidates if one.entry.entry_id in first]
         hashed: list[Entry] = []
+        digests: dict[str, Digest] = {}
         for candidate, digest in zip(unknown, crew.hashes(unknown), strict=True):
             entry = candidate.entry
             if isinstance(digest, Digest):
-                self._ports.journal.save_digest(entry.source.identity, digest)
+                digests[entry.source.identity] = digest
                 # The findings of the first decision are made again.
                 hashed.append(replace(entry, row={}))
             else:
                 self._refuse(load, candidate, digest)
+        self._ports.journal.save_digests(digests)
         decided = self._decide_again(hashed)
         settled = [entry for entry in decided if entry.action in NOTHING_TO_DO]
         load.finished += settle_batch(

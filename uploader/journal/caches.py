@@ -44,12 +44,16 @@ def digests(database: Database, identities: Sequence[str]) -> Mapping[str, Diges
     return found
 
 
-def save_digest(database: Database, identity: str, digest: Digest) -> None:
-    """Keep a digest by source identity."""
-    database.change(
-        "INSERT OR REPLACE INTO digests (identity, md5, sha256, size_bytes) VALUES (?, ?, ?, ?)",
-        (to_blob(identity), digest.md5, digest.sha256, digest.size_bytes),
-    )
+def save_digests(database: Database, digests: Mapping[str, Digest]) -> None:
+    """Keep digests by source identity, in one transaction."""
+    rows = [
+        (to_blob(identity), digest.md5, digest.sha256, digest.size_bytes)
+        for identity, digest in digests.items()
+    ]
+    with database.write() as connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO digests (identity, md5, sha256, size_bytes) VALUES (?, ?, ?, ?)", rows
+        )
 
 
 def batches(texts: Sequence[str]) -> Iterator[list[bytes]]:

@@ -159,9 +159,9 @@ class SqliteJournal:
         """Cached digests of these source identities."""
         return caches.digests(self._database, identities)
 
-    def save_digest(self, identity: str, digest: Digest) -> None:
-        """Keep a digest by source identity."""
-        caches.save_digest(self._database, identity, digest)
+    def save_digests(self, digests: Mapping[str, Digest]) -> None:
+        """Keep digests by source identity, in one transaction."""
+        caches.save_digests(self._database, digests)
 
     # deliveries -----------------------------------------------------------------------------
 

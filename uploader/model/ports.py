@@ -243,8 +243,8 @@ class Journal(Protocol):
     def digests(self, identities: Sequence[str]) -> Mapping[str, Digest]:
         """Cached digests of these source identities."""
 
-    def save_digest(self, identity: str, digest: Digest) -> None:
-        """Keep a digest by source identity."""
+    def save_digests(self, digests: Mapping[str, Digest]) -> None:
+        """Keep digests by source identity, in one transaction."""
 
     # deliveries -----------------------------------------------------------------------------
 

@@ -121,7 +121,7 @@ def test_a_newer_header_replaces_the_older(journal: SqliteJournal) -> None:
 
 def test_thousands_of_digests_are_looked_up_at_once(journal: SqliteJournal) -> None:
     for number in range(0, 3000, 100):
-        journal.save_digest(f"id {number}", Digest("m", "s", number))
+        journal.save_digests({f"id {number}": Digest("m", "s", number)})
 
     found = journal.digests([f"id {number}" for number in range(3000)])
     assert found == {f"id {number}": Digest("m", "s", number) for number in range(0, 3000, 100)}
