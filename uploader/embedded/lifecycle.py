@@ -74,6 +74,7 @@ def ensure_running(data_dir: Path, *, port: int = 0, public_read: bool = False) 
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
         if (found := running(data_dir)) is not None:
+            _dismiss_unless(child, found)
             return found
         ended = child.poll()
         if ended == LOCK_WAS_HELD:
@@ -88,6 +89,17 @@ def ensure_running(data_dir: Path, *, port: int = 0, public_read: bool = False) 
         detail=_log_tail(data_dir),
         remedy=f"Read {data_dir / LOG_FILE}, or run `nanoferry serve --data {data_dir}` to see why.",
     )
+
+
+def _dismiss_unless(child: subprocess.Popen[bytes], found: Endpoint) -> None:
+    """End a server of ours that lost the race: still starting, it might take over a folder stopped meanwhile.
+
+    On Windows a virtual environment starts Python through a process of another number, so that the two cannot be
+    told apart; there the loser ends by itself when it finds the folder held.
+    """
+    if sys.platform != "win32" and child.pid != found.pid and child.poll() is None:
+        child.terminate()
+        child.wait(timeout=STOP_DEADLINE_S)
 
 
 def stop(data_dir: Path) -> bool:

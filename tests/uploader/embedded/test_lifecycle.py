@@ -73,6 +73,12 @@ def test_processes_that_race_get_one_server(folder: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = set(pool.map(start, range(4)))
     assert len(answers) == 1
+    served = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(folder.resolve()) in (process.info["cmdline"] or [])
+    ]
+    assert len(served) == 1, "a starter that lost the race leaves no server behind that would take over later"
 
 
 def test_a_killed_server_is_replaced(folder: Path) -> None:
