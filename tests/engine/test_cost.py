@@ -183,14 +183,11 @@ def test_memory_does_not_grow_with_the_file(mebibytes: int, world: World, data: 
 
 
 @pytest.mark.parametrize(
-    ("files", "most_s", "most_megabytes"),
-    [
-        (5_000, 20, 200),
-        pytest.param(100_000, 30, 300, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
-    ],
+    ("files", "most_megabytes"),
+    [(5_000, 200), pytest.param(100_000, 300, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
 )
 def test_a_large_tree_is_surveyed_by_its_names(
-    files: int, most_s: float, most_megabytes: int, world: World, data: Path
+    files: int, most_megabytes: int, world: World, data: Path
 ) -> None:
     for start in range(0, files, 500):
         folder = data / f"NFFA-7/gold/2025-03-11_op{start:05}_SEM"
@@ -199,5 +196,4 @@ def test_a_large_tree_is_surveyed_by_its_names(
             (folder / f"note_{number:06}.txt").touch()
     seconds, megabytes = measured(world, "survey", data)
     sys.stdout.write(f"{files} files: {seconds} s, {megabytes} MB\n")
-    assert seconds < most_s
     assert megabytes < most_megabytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from uploader.journal.caches import KEYS_PER_QUERY
 from uploader.journal.codec import (
     from_blob,
     issues_from_json,
@@ -135,16 +136,27 @@ def _entry(row: SqlRow) -> Entry:
 
 
 def add_issues(database: Database, additions: Sequence[tuple[int, Sequence[Issue]]]) -> None:
-    """Add findings to entries."""
+    """Add findings to entries; all of them or none."""
+    added: dict[int, tuple[Issue, ...]] = {}
+    for entry_id, issues in additions:
+        added[entry_id] = (*added.get(entry_id, ()), *issues)
+    known = list(added)
     with database.write() as connection:
-        for entry_id, issues in additions:
-            if not issues:
-                continue
-            held = connection.execute("SELECT issues FROM entries WHERE entry_id = ?", (entry_id,)).fetchone()
-            if held is None:
+        for start in range(0, len(known), KEYS_PER_QUERY):
+            ids = known[start : start + KEYS_PER_QUERY]
+            held = connection.execute(
+                f"SELECT entry_id, issues FROM entries WHERE entry_id IN ({_marks(len(ids))})",  # noqa: S608
+                ids,
+            ).fetchall()
+            if len(held) != len(ids):
                 raise _unknown_entry()
-            text = issues_to_json((*issues_from_json(held[0]), *issues))
-            connection.execute("UPDATE entries SET issues = ? WHERE entry_id = ?", (text, entry_id))
+            connection.executemany(
+                "UPDATE entries SET issues = ? WHERE entry_id = ?",
+                [
+                    (issues_to_json((*issues_from_json(issues), *added[entry_id])), entry_id)
+                    for entry_id, issues in held
+                ],
+            )
 
 
 def decide(database: Database, decisions: Sequence[Decision]) -> None:
