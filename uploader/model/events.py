@@ -152,11 +152,15 @@ class FileFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class Parked(Event):
-    """Sending has stopped, everything is kept, a person is needed."""
+    """Sending has stopped, everything is kept; it goes on by itself, or a person is needed."""
 
     kind: ClassVar[str] = "parked"
     cause: str
     remedy: str
+    goes_on_by_itself: bool = False
+    """The engine looks again by itself (server away, disk full, login) and goes on when the cause is gone."""
+    next_look_s: float = 0.0
+    """When it looks again, in seconds from now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +178,55 @@ class RunFinished(Event):
     receipt: str = ""
     """Where the receipt lies; empty when none was written."""
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """Sending goes on after it was parked or paused."""
+
+    kind: ClassVar[str] = "resumed"
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """A person has paused everything; sends that were on their way are finished."""
+
+    kind: ClassVar[str] = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTaken(Event):
+    """The engine has carried out a command."""
+
+    kind: ClassVar[str] = "command_taken"
+    verb: str
+    answer: str
+    path: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSetAside(Event):
+    """A file changed, vanished or is locked: it is looked at again later in this run."""
+
+    kind: ClassVar[str] = "file_set_aside"
+    path: str
+    why: str
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPaced(Event):
+    """How the transfer goes, once a second while something is sent."""
+
+    kind: ClassVar[str] = "transfer_paced"
+    bytes_per_s: float
+    files_per_s: float
+    at_once: int
+    """Requests that may carry bytes at the same time, as the controller has it now."""
+    chunk_bytes: int
+    limit_bytes_per_s: int = 0
+    """The bandwidth limit in force; 0: none."""
+    files_left: int = 0
+    bytes_left: int = 0
