@@ -1,4 +1,4 @@
-"""How a run is steered while it goes on: the line in which files wait, commands, and what an engine says of itself."""
+"""How a run is steered while it goes on: the line of waiting files, commands, and what an engine says of itself."""
 
 from __future__ import annotations
 
