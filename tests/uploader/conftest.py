@@ -7,16 +7,25 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from uploader.model.events import (
+    CommandTaken,
     Event,
     FileFinished,
+    FilePlanned,
     FileProgressed,
+    FileSetAside,
     FileStarted,
+    IssueFound,
+    Parked,
+    Paused,
     PlanMade,
+    Resumed,
     RunFinished,
     RunStarted,
     SurveyProgressed,
+    TransferPaced,
 )
 from uploader.model.files import FileResult, Outcome, Proof
+from validation.codes import issue
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -79,6 +88,39 @@ class Script:
     ) -> RunFinished:
         sent = 1000 * outcomes.get("new", 0)
         return RunFinished(self.run, self.time(), outcomes, sent, 12.5, interrupted, could_not_run, receipt)
+
+    def away(self, next_look_s: float = 8.0) -> Parked:
+        """The server has gone away; the engine looks for it by itself."""
+        return Parked(self.run, self.time(), "The server is away.", "Nothing to do.", True, next_look_s)
+
+    def resumed(self, after_s: float = 8.0) -> Resumed:
+        return Resumed(self.run, self.time(), after_s)
+
+    def paced(
+        self, *, rate: float = 500.0, limit: int = 0, files: int = 1, size: int = 1000
+    ) -> TransferPaced:
+        return TransferPaced(self.run, self.time(), rate, rate / 1000, 4, 8 << 20, limit, files, size)
+
+    def every_kind(self) -> list[Event]:
+        """One event, at least, of every kind there is."""
+        found = issue("header.path_conflict", "path says 200 kV", path="a.tif", line=3, group="dataset:s1")
+        run, time = self.run, self.time()
+        return [
+            self.started(),
+            self.surveyed("scan", 2, 0, "sample"),
+            IssueFound(run, time, found),
+            FilePlanned(run, time, "a.tif", "new", 1000, "frames", "s1", (found,), self.root),
+            self.planned(new=1, unmatched=2),
+            *self.sent("a.tif"),
+            self.finished("b.tif", Outcome.HELD, issues=(found,)),
+            FileSetAside(run, time, "c.tif", "it is still being written", self.root),
+            self.away(),
+            self.resumed(),
+            Paused(run, time),
+            CommandTaken(run, time, "limit", "at most 2.0 MB/s", "", "2000000"),
+            self.paced(),
+            self.ended(new=1, held=1, receipt="/state/r.json"),
+        ]
 
 
 @pytest.fixture

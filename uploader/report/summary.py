@@ -13,13 +13,17 @@ from uploader.model.events import (
     FileFinished,
     FilePlanned,
     FileProgressed,
+    FileSetAside,
     FileStarted,
     IssueFound,
     Parked,
+    Paused,
     PlanMade,
+    Resumed,
     RunFinished,
     RunStarted,
     SurveyProgressed,
+    TransferPaced,
 )
 from uploader.model.files import FileResult, Outcome
 from validation.model import Issue, Severity
@@ -86,7 +90,14 @@ class Summary:
     issues: Mapping[tuple[str, Severity], IssueGroup] = field(default_factory=dict)
     failures: tuple[FileResult, ...] = ()
     """The first few failed files."""
+    set_aside: int = 0
+    """How often a file was set aside because it changed, vanished or was locked."""
     parked: Parked | None = None
+    """Why nothing is sent at the moment; None again when sending goes on."""
+    is_paused: bool = False
+    """A person has paused everything."""
+    pacing: TransferPaced | None = None
+    """What the engine last said of its pace."""
     finished: RunFinished | None = None
     marks: tuple[tuple[float, int], ...] = ()
     """(seconds, bytes sent) of the latest seconds, oldest first."""
@@ -125,7 +136,14 @@ class Summary:
     def time_left_s(self) -> float | None:
         """Seconds until everything planned is sent at the present rate, None while that is unknown."""
         rate = self.rate_bytes_per_s
-        return max(0, self.bytes_to_send - self.bytes_sent) / rate if rate else None
+        return self.bytes_left / rate if rate else None
+
+    @property
+    def bytes_left(self) -> int:
+        """Bytes still to be sent; the engine knows of files that were cancelled or taken up again meanwhile."""
+        if self.pacing is not None and self.finished is None:
+            return self.pacing.bytes_left
+        return max(0, self.bytes_to_send - self.bytes_sent)
 
     @property
     def held(self) -> int:
@@ -138,7 +156,9 @@ class Summary:
     def is_complete(self) -> bool:
         """Whether everything the spec claims is registered (or, in a dry run, would be)."""
         stuck = self.held + self.outcomes[Outcome.FAILED] + self.outcomes[Outcome.CANCELLED]
-        stopped = self.held_by_strict or self.parked is not None
+        # A wait that ends by itself leaves nothing behind but the files it was too long for: those are counted.
+        parked = self.parked is not None and not self.parked.goes_on_by_itself
+        stopped = self.held_by_strict or parked
         if self.finished is None or self.finished.interrupted or stuck or stopped:
             return False
         # What lies in a folder that could not be opened is neither sent nor even counted.
@@ -195,27 +215,49 @@ def fold(summary: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one arm 
             return _moved(summary, event, Transfer(event.size_bytes, event.sent_bytes))
         case FileFinished():
             return _ended(summary, event)
-        case Parked():
-            return replace(summary, parked=event)
+        case FileSetAside():
+            return _set_aside(summary, event)
         case RunFinished():
             return replace(
                 summary, stage="done", current={}, finished=event, outcomes={**_NO_OUTCOMES, **event.outcomes}
             )
+        case _:
+            return _steered(summary, event)
+
+
+def _steered(summary: Summary, event: Event) -> Summary:
+    """After an event about how the sending goes: waits, pauses, pace."""
+    match event:
+        case Parked():
+            # A rate over the time before and after a wait would be of neither.
+            return replace(summary, parked=event, marks=(), pacing=None)
+        case Paused():
+            return replace(summary, is_paused=True, marks=(), pacing=None)
+        case Resumed():
+            return replace(summary, parked=None, is_paused=False, marks=())
+        case TransferPaced():
+            return replace(summary, pacing=event)
         case _:
             return summary
 
 
 def _moved(summary: Summary, event: FileStarted | FileProgressed, transfer: Transfer) -> Summary:
     current = {**summary.current, (event.root, event.path): transfer}
-    moved = replace(summary, current=current, parked=None)
-    return _marked(moved, event)
+    return _marked(replace(summary, current=current), event)
+
+
+def _set_aside(summary: Summary, event: FileSetAside) -> Summary:
+    file = (event.root, event.path)
+    current = {known: each for known, each in summary.current.items() if known != file}
+    return replace(summary, current=current, set_aside=summary.set_aside + 1)
 
 
 def _ended(summary: Summary, event: FileFinished) -> Summary:
     result = event.result
     file = (result.root, result.path)
     was_on_its_way = file in summary.current
-    arrived = was_on_its_way and result.outcome in (Outcome.NEW, Outcome.UPDATED)
+    # A small file may end without ever having been shown on its way. An update may be of the row alone.
+    arrived = result.outcome is Outcome.NEW or (was_on_its_way and result.outcome is Outcome.UPDATED)
     failures = summary.failures
     if result.outcome is Outcome.FAILED and len(failures) < EXAMPLES_KEPT:
         failures = (*failures, result)
@@ -227,7 +269,7 @@ def _ended(summary: Summary, event: FileFinished) -> Summary:
         issues=_grouped(summary.issues, [_placed(issue, result.path) for issue in result.issues]),
         failures=failures,
     )
-    return _marked(ended, event) if was_on_its_way else ended
+    return _marked(ended, event) if arrived or was_on_its_way else ended
 
 
 def _marked(summary: Summary, event: Event) -> Summary:

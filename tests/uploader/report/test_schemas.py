@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
-from uploader.model.events import Event, FilePlanned, FileProgressed, FileStarted, IssueFound, Parked
+from uploader.model.events import Event
 from uploader.model.files import Action, Outcome, Proof
 from uploader.report.receipt import ReceiptHead, write_receipt
 from validation.codes import CODES, issue
@@ -33,24 +33,8 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(schema(name), registry=registry, format_checker=FormatChecker())
 
 
-def every_kind(script: Any) -> list[Event]:
-    run, time = script.run, script.time()
-    return [
-        script.started(),
-        script.surveyed("scan", 3, 0, "folder"),
-        IssueFound(run, time, FOUND),
-        FilePlanned(run, time, "a.tif", Action.NEW.value, 1000, "frames", "s1", (FOUND,)),
-        script.planned(new=1, unmatched=2),
-        FileStarted(run, time, "a.tif", 1000),
-        FileProgressed(run, time, "a.tif", 1000, 400),
-        script.finished("a.tif", Outcome.HELD, issues=(FOUND,)),
-        Parked(run, time, "The login has ended.", "Sign in again."),
-        script.ended(new=1),
-    ]
-
-
 def test_every_kind_of_event_keeps_to_the_schema(script: Any) -> None:
-    events = every_kind(script)
+    events = script.every_kind()
     assert {event.kind for event in events} == {kind.kind for kind in Event.__subclasses__()}
     checker = validator("event")
     for event in events:

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from uploader.model.events import FileProgressed, FileStarted, IssueFound, Parked
+from uploader.model.events import (
+    FileProgressed,
+    FileSetAside,
+    FileStarted,
+    IssueFound,
+    Parked,
+    Paused,
+)
 from uploader.model.files import Outcome
 from uploader.report.summary import Summary, fold, summarise
 from validation.codes import issue
@@ -121,11 +128,65 @@ def test_a_dry_run_counts_what_would_be_held(script: Any) -> None:
     assert not summary.is_complete
 
 
-def test_parked_ends_when_bytes_move_again(script: Any) -> None:
-    parked = Parked(script.run, script.time(), "The login has ended.", "Sign in again.")
+def test_parked_ends_when_sending_goes_on(script: Any) -> None:
+    parked = script.away()
     waiting = summarise([script.started(), script.planned(new=1), parked])
     assert waiting.parked == parked
-    assert summarise([script.started(), parked, *script.sent("a")]).parked is None
+    # What was on its way may still be acknowledged: that ends no outage.
+    assert summarise([script.started(), parked, *script.sent("a")]).parked == parked
+    assert fold(waiting, script.resumed()).parked is None
+
+
+def test_parked_and_resumed_and_all_ended_well_is_complete(script: Any) -> None:
+    events = [script.started(), script.planned(new=1), script.away(), script.resumed()]
+    assert summarise([*events, *script.sent("a"), script.ended(new=1)]).is_complete
+
+
+def test_an_outage_longer_than_our_patience_is_not_complete(script: Any) -> None:
+    events = [script.started(), script.planned(new=1), script.away()]
+    left = script.finished("a", Outcome.CANCELLED)
+    assert not summarise([*events, left, script.ended(cancelled=1)]).is_complete
+
+
+def test_parked_for_a_person_is_not_complete(script: Any) -> None:
+    parked = Parked(script.run, script.time(), "The login has ended.", "Sign in again.")
+    assert not summarise([script.started(), script.planned(same=1), parked, script.ended(same=1)]).is_complete
+
+
+def test_a_wait_does_not_count_into_the_rate(script: Any) -> None:
+    script.tick_s = 0.5
+    before = [script.started(), script.planned(new=2), *script.sent("a"), script.away()]
+    assert summarise(before).rate_bytes_per_s is None
+    script.tick_s = 3600.0
+    resumed = script.resumed(3600.0)
+    script.tick_s = 0.5
+    assert summarise([*before, resumed, *script.sent("b")]).rate_bytes_per_s == pytest.approx(1000 / 1.5)
+
+
+def test_paused_by_a_person_until_resumed(script: Any) -> None:
+    paused = summarise([script.started(), script.planned(new=1), Paused(script.run, script.time())])
+    assert paused.is_paused
+    assert not fold(paused, script.resumed()).is_paused
+
+
+def test_a_file_set_aside_is_no_longer_on_its_way(script: Any) -> None:
+    aside = FileSetAside(script.run, script.time(), "a", "it is still being written", script.root)
+    summary = summarise([script.started(), script.planned(new=1), *script.sent("a")[:2], aside])
+    assert not summary.current
+    assert summary.set_aside == 1
+
+
+def test_the_engine_knows_better_what_is_left(script: Any) -> None:
+    events = [script.started(), script.planned(new=10), *script.sent("a")]
+    assert summarise(events).bytes_left == 9000
+    paced = script.paced(files=2, size=2000)
+    summary = summarise([*events, paced])
+    assert (summary.pacing, summary.bytes_left) == (paced, 2000)
+
+
+def test_a_file_that_was_never_shown_on_its_way_counts(script: Any) -> None:
+    summary = summarise([script.started(), script.planned(new=1), script.finished("a", Outcome.NEW)])
+    assert summary.bytes_sent == 1000
 
 
 def test_a_new_run_starts_from_nothing(script: Any) -> None:
