@@ -88,7 +88,7 @@ def _group(group: IssueGroup) -> Iterator[str]:
 
 def _what_next(summary: Summary, again: Sequence[str]) -> Iterator[str]:
     finished = summary.finished
-    if summary.parked is not None:
+    if summary.parked is not None and not summary.is_complete:
         yield f"Sending stopped: {summary.parked.cause} {summary.parked.remedy}"
     if finished is not None and finished.interrupted:
         yield "Everything the server has acknowledged is kept."

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from uploader.cli import wording
 from uploader.cli.console import Console
-from uploader.model.events import Event, FileFinished, Parked, PlanMade
+from uploader.model.events import (
+    CommandTaken,
+    Event,
+    FileFinished,
+    FileSetAside,
+    Parked,
+    Paused,
+    PlanMade,
+    Resumed,
+)
 from uploader.model.files import Outcome
 from uploader.report.summary import Summary, fold
 
@@ -16,6 +27,10 @@ if TYPE_CHECKING:
 
 PLAIN_STEPS: Final = 10
 """A plain line for every tenth of the bytes: enough for a log, never a flood."""
+PLAIN_LINE_S: Final = 300.0
+"""A log of a long run says at least this often how far it is."""
+DRAWN_EVERY_S: Final = 0.1
+"""A bar is drawn at most this often: hundreds of small files a second must not wait for the screen."""
 NAMES_FROM_COLUMNS: Final = 120
 """On a narrower terminal the bar goes without the name of the file, so that totals and time left fit."""
 _STAGES: Final = {
@@ -61,17 +76,35 @@ def words_of(console: Console) -> Display:
     return BarDisplay(console) if console.is_watched else PlainDisplay(console)
 
 
-def _headline(event: Event, summary: Summary) -> str:
+def _headline(event: Event, summary: Summary) -> str:  # noqa: PLR0911 - one arm per kind of event
     """What is worth a line of its own the moment it happens; empty for the rest."""
     match event:
         case PlanMade() if not summary.dry_run:
             return _planned(summary)
         case Parked():
-            return f"Sending has stopped: {event.cause} Everything is kept. {event.remedy}"
+            return _parked(event)
+        case Resumed():
+            return f"Going on after {wording.duration(event.after_s)}." if event.after_s else "Going on."
+        case Paused():
+            return (
+                "Paused; what was on its way is kept. `nanoferry resume` goes on, `nanoferry stop` ends it."
+            )
+        case CommandTaken():
+            return f"{event.verb}: {event.answer}"
+        case FileSetAside():
+            return f"set aside: {event.path}: {event.why} It is looked at again later in this run."
         case FileFinished() if event.result.outcome is Outcome.FAILED:
             return f"failed: {event.result.path}: {event.result.error}"
         case _:
             return ""
+
+
+def _parked(event: Parked) -> str:
+    if not event.goes_on_by_itself:
+        return f"Sending has stopped: {event.cause} Everything is kept. {event.remedy}"
+    when = f"in {wording.duration(event.next_look_s)}" if event.next_look_s else "soon"
+    words = f"Waiting: {event.cause} Everything is kept; the next look is {when}, and it goes on by itself."
+    return f"{words} {event.remedy}".rstrip()
 
 
 def _planned(summary: Summary) -> str:
@@ -101,6 +134,7 @@ class PlainDisplay:
         self._console = console
         self._stage = ""
         self._steps_shown = 0
+        self._said_s = 0.0
 
     def show(self, event: Event, summary: Summary) -> None:
         """Write a line when there is something new to say."""
@@ -111,13 +145,16 @@ class PlainDisplay:
         if line := _headline(event, summary):
             self._console.note(line)
         if summary.bytes_to_send and summary.stage == "ferry":
-            self._progressed(summary)
+            self._progressed(event, summary)
 
-    def _progressed(self, summary: Summary) -> None:
+    def _progressed(self, event: Event, summary: Summary) -> None:
         steps = summary.bytes_sent * PLAIN_STEPS // summary.bytes_to_send
-        if steps <= self._steps_shown:
+        now_s = datetime.fromisoformat(event.time).timestamp()
+        self._said_s = self._said_s or now_s
+        if steps <= self._steps_shown and (now_s - self._said_s < PLAIN_LINE_S or is_waiting(summary)):
             return
-        self._steps_shown = steps
+        self._steps_shown = max(steps, self._steps_shown)
+        self._said_s = now_s
         share = summary.bytes_sent / summary.bytes_to_send
         self._console.note(
             f"{share:4.0%}  {wording.size(summary.bytes_sent)} of {wording.size(summary.bytes_to_send)}, "
@@ -128,21 +165,30 @@ class PlainDisplay:
         """Nothing to leave behind."""
 
 
+def is_waiting(summary: Summary) -> bool:
+    """Whether nothing is sent because of an outage or a pause."""
+    return summary.parked is not None or summary.is_paused
+
+
 def pace(summary: Summary) -> str:
-    """Rate and time left in words, as far as they are known."""
+    """Rate, limit and time left in words, as far as they are known."""
     rate, left_s = summary.rate_bytes_per_s, summary.time_left_s
+    limit = summary.pacing.limit_bytes_per_s if summary.pacing is not None else 0
     if summary.finished is not None:
-        left_s = None
+        left_s, limit = None, 0
     words = f", {wording.size(rate)}/s" if rate is not None else ""
+    words += f" (limit {wording.size(limit)}/s)" if limit else ""
     return words + (f", {wording.duration(left_s)} left" if left_s else "")
 
 
 class BarDisplay:
     """Progress bars with totals, rate and time left."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
         self._progress: Progress | None = None
+        self._drawn_s = -DRAWN_EVERY_S
+        self._drawn_stage = ""
         self.line = ""
         """The words beside the bar as last drawn."""
 
@@ -151,6 +197,12 @@ class BarDisplay:
         progress = self._progress = self._progress or self._opened()
         if line := _headline(event, summary):
             self._console.note(line)
+        elif summary.stage == self._drawn_stage and self._clock() - self._drawn_s < DRAWN_EVERY_S:
+            return
+        self._drawn_s, self._drawn_stage = self._clock(), summary.stage
+        self._draw(progress, summary)
+
+    def _draw(self, progress: Progress, summary: Summary) -> None:
         words, done, total, detail = _bar(summary)
         if progress.console.width < NAMES_FROM_COLUMNS:
             words = words.partition(" ")[0]
@@ -207,6 +259,8 @@ def _ferry_bar(summary: Summary) -> tuple[str, int, int | None, str]:
 def _at(summary: Summary) -> str:
     if summary.finished is not None:
         return "Stopped" if summary.finished.interrupted else "Done"
+    if summary.is_paused:
+        return "Paused"
     if summary.parked is not None:
         return "Waiting"
     moving = [path for (_, path), each in summary.current.items() if each.sent_bytes < each.size_bytes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,15 @@ from rich.console import Console as RichConsole
 
 from uploader.cli.console import Console
 from uploader.cli.display import BarDisplay, JsonDisplay, PlainDisplay, events_of, follow
-from uploader.model.events import Event, FileProgressed, FileStarted, Parked
+from uploader.model.events import (
+    CommandTaken,
+    Event,
+    FileProgressed,
+    FileSetAside,
+    FileStarted,
+    Parked,
+    Paused,
+)
 from uploader.model.files import Outcome
 
 
@@ -62,7 +71,7 @@ def test_bars_show_totals_rate_and_time_left(script: Any, monkeypatch: pytest.Mo
     screen = RichConsole(file=io.StringIO(), force_terminal=True, width=160)
     console = Console()
     monkeypatch.setattr(Console, "live", lambda self: screen)
-    display = BarDisplay(console)
+    display = BarDisplay(console, clock=itertools.count().__next__)
     shown = []
     script.tick_s = 2.0
     events = [
@@ -136,6 +145,81 @@ def test_parked_says_what_to_do(script: Any, capsys: pytest.CaptureFixture[str])
     parked = Parked(script.run, script.time(), "The login has ended.", "Set NANOFERRY_TOKEN again.")
     follow([script.started(), parked], PlainDisplay(Console()))
     assert "The login has ended. Everything is kept. Set NANOFERRY_TOKEN again." in capsys.readouterr().err
+
+
+def test_a_wait_a_pause_and_a_command_are_lines_of_their_own(
+    script: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, time = script.run, script.time()
+    events = [
+        script.started(),
+        script.planned(new=1),
+        script.away(next_look_s=8.0),
+        script.resumed(200.0),
+        CommandTaken(run, time, "pause", "everything paused"),
+        Paused(run, time),
+        script.resumed(),
+        FileSetAside(run, time, "a.tif", "It is still being written."),
+        *script.sent("b.tif"),
+        script.ended(new=1),
+    ]
+    follow(events, PlainDisplay(Console()))
+    assert capsys.readouterr().err.splitlines()[1:-2] == [
+        "Waiting: The server is away. Everything is kept; the next look is in 8.0 s, and it goes on by itself."
+        " Nothing to do.",
+        "Going on after 3 min 20 s.",
+        "pause: everything paused",
+        "Paused; what was on its way is kept. `nanoferry resume` goes on, `nanoferry stop` ends it.",
+        "Going on after 8.0 s.",
+        "set aside: a.tif: It is still being written. It is looked at again later in this run.",
+    ]
+
+
+def test_a_log_of_a_long_run_says_now_and_then_how_far_it_is(
+    script: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.tick_s = 60.0
+    start = [script.started(), script.planned(new=1000)]
+    slow = [FileProgressed(script.run, script.time(), "a", 1_000_000, 10 * minute) for minute in range(30)]
+    follow([*start, *slow], PlainDisplay(Console()))
+    assert 4 <= len(capsys.readouterr().err.splitlines()) <= 8
+
+
+@pytest.mark.parametrize(("paused", "word"), [(True, "Paused"), (False, "Waiting")])
+def test_a_bar_that_waits_says_so(
+    script: Any, monkeypatch: pytest.MonkeyPatch, paused: bool, word: str
+) -> None:
+    screen = RichConsole(file=io.StringIO(), force_terminal=True, width=160)
+    monkeypatch.setattr(Console, "live", lambda self: screen)
+    display = BarDisplay(Console(), clock=itertools.count().__next__)
+    wait = Paused(script.run, script.time()) if paused else script.away()
+    follow([script.started(), script.planned(new=2), *script.sent("a.tif"), wait], display)
+    assert display.line == f"{word}  50% of 2.0 kB, 1/2 files"
+
+
+def test_a_bar_shows_the_limit_in_force(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = RichConsole(file=io.StringIO(), force_terminal=True, width=160)
+    monkeypatch.setattr(Console, "live", lambda self: screen)
+    display = BarDisplay(Console(), clock=itertools.count().__next__)
+    paced = script.paced(limit=2_000_000)
+    follow([script.started(), script.planned(new=2), *script.sent("a.tif"), paced], display)
+    assert display.line.endswith("333 B/s (limit 2.0 MB/s), 3.0 s left")
+
+
+def test_a_flood_of_events_is_not_drawn_one_by_one(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = RichConsole(file=io.StringIO(), force_terminal=True, width=160)
+    monkeypatch.setattr(Console, "live", lambda self: screen)
+    drawn: list[str] = []
+    monkeypatch.setattr(BarDisplay, "_draw", lambda self, progress, summary: drawn.append(summary.stage))
+    ticks = itertools.count(step=0.001)
+    events = [
+        script.started(),
+        script.planned(new=500),
+        *(e for n in range(500) for e in script.sent(f"{n}")),
+    ]
+    follow([*events, script.ended(new=500)], BarDisplay(Console(), clock=ticks.__next__))
+    assert len(drawn) < 60
+    assert drawn[-1] == "done"
 
 
 def test_without_a_terminal_lines_are_plain() -> None:
