@@ -175,6 +175,10 @@ class EngineRecord:
     files_per_s: float = 0.0
     at_once: int = 0
     """Requests that carry bytes at the same time, as the controller has it now."""
+    limit_bytes_per_s: int = 0
+    """The bandwidth limit in force; 0: none."""
+    next_look: str = ""
+    """When a parked engine looks again (RFC 3339, UTC)."""
 
 
 class CommandQueue(Protocol):
