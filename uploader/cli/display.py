@@ -51,9 +51,9 @@ class Display(Protocol):
         """The run is over: leave the terminal as it was found."""
 
 
-def follow(events: Iterable[Event], display: Display) -> Summary:
-    """Show a run to its end and give its summary."""
-    summary = Summary()
+def follow(events: Iterable[Event], display: Display, summary: Summary | None = None) -> Summary:
+    """Show a run to its end and give its summary; `summary` holds what has happened before."""
+    summary = summary or Summary()
     try:
         for event in events:
             summary = fold(summary, event)

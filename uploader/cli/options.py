@@ -37,3 +37,8 @@ class _AsTyped(click.ParamType[Path]):
 
 
 folder = _AsTyped()
+
+paths_argument = click.argument("paths", type=folder, nargs=-1, metavar="[PATH]...")
+run_option = click.option(
+    "--run", metavar="RUN", default="", help="Only the engine of this run; the beginning of its id is enough."
+)

@@ -13,7 +13,8 @@ from uploader.cli.console import Console
 from uploader.cli.display import events_of, follow
 from uploader.cli.exits import after
 from uploader.cli.interrupt import stops_cleanly
-from uploader.cli.options import catalog_option, folder, json_option, server_option, spec_option
+from uploader.cli.options import json_option
+from uploader.cli.run_options import run_options
 from uploader.cli.spec_choice import chosen_spec
 from uploader.report.summary import Summary
 from validation.check import Depth
@@ -21,27 +22,9 @@ from validation.spec.model import Spec
 
 
 @click.command("upload")
-@click.option(
-    "--dir",
-    "roots",
-    type=folder,
-    multiple=True,
-    required=True,
-    metavar="DIR",
-    help="Folder to carry; give it again for more folders.",
-)
-@spec_option
-@server_option
-@catalog_option
-@click.option("--strict", is_flag=True, help="Send nothing if any file is held or not claimed by the spec.")
+@run_options
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing, here or on the server.")
 @json_option
-@click.option(
-    "--receipt",
-    type=folder,
-    metavar="FILE",
-    help="Where to write the receipt; by default in the state folder, never in the data.",
-)
 def command(
     *,
     roots: tuple[Path, ...],
