@@ -1,127 +1,100 @@
-"""A proxy before the embedded server that behaves as lines and real servers do on bad days, by a seeded plan."""
+"""A proxy before the embedded server that behaves as lines and real servers do on bad days, by a seeded plan.
+
+Bodies are passed on as they arrive, so what breaks in the middle is half there on both sides.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
-import random
-import re
 import socket
+import struct
 import threading
-from collections import Counter
-from dataclasses import dataclass, field
-from enum import StrEnum
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from loopback_server import Answer, Asked, LoopbackServer, page, text
+from fault_plan import TOMORROW, Fault, FaultPlan, Kind, refusal
+from ledger import Body, Ledger
+from loopback_server import Answer, Asked, page
+
+__all__ = ["Fault", "FaultPlan", "FaultProxy", "Kind"]
+
+SLICE_BYTES = 16 * 1024
+TRICKLE_S = 0.05
+TRICKLE_AT_MOST_S = 20.0
+_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
+_RESET = struct.pack("ii", 1, 0)
 
 
-class Kind(StrEnum):
-    """What goes wrong."""
-
-    CUT_BEFORE = "the line breaks before the server hears of the request"
-    CUT_BODY = "the line breaks in the middle of the request's body"
-    CUT_AFTER = "the server has done it, the reply is lost"
-    CUT_REPLY = "the server has done it, half of the reply's body arrives"
-    CLOSE_IDLE = "the reply arrives, then the kept connection is closed"
-    DELAY = "the request arrives late"
-    ABORTED = "503 Transaction aborted"
-    BUSY = "503 with Retry-After"
-    SLOW_DOWN = "429 with Retry-After"
-    GATEWAY = "502 with a web page"
-    NAMESPACE_RACE = "500 duplicate key of a namespace"
-    SIGNED_OUT = "401"
-    ANONYMOUS = "a dead login reads as nobody: no rows, no session"
-    FULL = "507"
-    SWALLOWED = "204 for a chunk that the server never saw: a hole"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of trouble, which requests it befalls and how often."""
-
-    kind: Kind
-    where: str = ""
-    """Regular expression searched in `METHOD target`."""
-    rate: float = 1.0
-    """Share of the matching requests, by the plan's seed."""
-    after: int = 0
-    """So many matching requests go well first."""
-    at_most: int | None = None
-    """So many times in all."""
-    per_request: int | None = 1
-    """So many times for the same request, so that repetition gets through; None: always."""
-    delay_s: float = 0.05
-    retry_after_s: int = 1
-
-
-@dataclass
-class FaultPlan:
-    """Decides for each request. The draw depends on seed, request and its how-manieth time, not on threads."""
-
-    faults: list[Fault]
-    seed: int = 0
-    struck: Counter[Kind] = field(default_factory=Counter)
-    """How often each kind has happened."""
-
-    def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._seen: Counter[tuple[int, str]] = Counter()
-        self._matched: Counter[int] = Counter()
-        self._done: Counter[int] = Counter()
-        self._done_here: Counter[tuple[int, str]] = Counter()
-
-    def strike(self, asked: Asked) -> Fault | None:
-        """The fault that befalls this request, if any."""
-        line = f"{asked.method} {asked.target}"
-        with self._lock:
-            for index, fault in enumerate(self.faults):
-                if re.search(fault.where, line) and self._is_due(index, fault, line):
-                    self.struck[fault.kind] += 1
-                    return fault
-        return None
-
-    def _is_due(self, index: int, fault: Fault, line: str) -> bool:
-        here = (index, line)
-        self._seen[here] += 1
-        self._matched[index] += 1
-        if self._matched[index] <= fault.after:
-            return False
-        if fault.at_most is not None and self._done[index] >= fault.at_most:
-            return False
-        if fault.per_request is not None and self._done_here[here] >= fault.per_request:
-            return False
-        # A string seeds the same draw in every process; a tuple's hash would not.
-        draw = random.Random(f"{self.seed}/{index}/{line}/{self._seen[here]}").random()
-        if draw >= fault.rate:
-            return False
-        self._done[index] += 1
-        self._done_here[here] += 1
-        return True
+class _Broken(Exception):
+    """The client's connection is over."""
 
 
 class FaultProxy:
-    """Forwards to `upstream` what the plan lets through. `plan` may be exchanged while it runs."""
+    """Forwards to `upstream` what the plan lets through. `plan` and `upstream` may be exchanged while it runs."""
 
-    def __init__(self, upstream: str, plan: FaultPlan) -> None:
+    def __init__(self, upstream: str, plan: FaultPlan, *, skewed_dates: bool = False) -> None:
         self.plan = plan
-        parts = urlsplit(upstream)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._server = LoopbackServer(self._answer)
+        self.upstream = upstream
+        self.ledger = Ledger()
+        self.asked: list[Asked] = []
+        """Every request that reached the proxy, in order of arrival; bodies are not kept."""
+        self.skewed_dates = skewed_dates
+        """Every reply bears a date decades from now."""
+        self.before_forwarding: Callable[[Asked], None] = lambda _: None
+        self._lock = threading.Lock()
+        self._connections: dict[int, socket.socket] = {}
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+        self._listen()
 
     @property
     def url(self) -> str:
-        return self._server.url
-
-    @property
-    def asked(self) -> list[Asked]:
-        """Every request that reached the proxy, in order of arrival."""
-        return self._server.asked
+        return f"http://127.0.0.1:{self.port}"
 
     def lines(self) -> list[str]:
-        return self._server.lines()
+        """What was asked, as `METHOD target`."""
+        with self._lock:
+            return [f"{asked.method} {asked.target}" for asked in self.asked]
+
+    def go_down(self) -> None:
+        """Nothing listens any more; connections that were open are reset."""
+        with self._lock:
+            self._closed = True
+        # Closing a listening socket does not wake accept() on Linux: knock.
+        with socket.socket() as knock:
+            knock.connect_ex(("127.0.0.1", self.port))
+        self._acceptor.join(timeout=10)
+        self._listener.close()
+        self.cut_all()
+
+    def come_up(self) -> None:
+        """Listen again, at the same port."""
+        with self._lock:
+            if not self._closed:
+                return
+            self._closed = False
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self._listen()
+
+    def cut_all(self) -> None:
+        """Reset every connection, as a network that changes does."""
+        with self._lock:
+            connections = list(self._connections.values())
+        for connection in connections:
+            _hang_up(connection, reset=True)
 
     def close(self) -> None:
-        self._server.close()
+        if not self._closed:
+            self.go_down()
+        for thread in self._threads:
+            thread.join(timeout=10)
 
     def __enter__(self) -> FaultProxy:
         return self
@@ -129,77 +102,254 @@ class FaultProxy:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _answer(self, asked: Asked) -> Answer:
-        fault = self.plan.strike(asked)
+    def _listen(self) -> None:
+        self._acceptor = threading.Thread(target=self._accept, name="fault-accept", daemon=True)
+        self._acceptor.start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with self._lock:
+                if self._closed:
+                    connection.close()
+                    return
+                number = len(self._threads) + 1
+                self._connections[number] = connection
+                thread = threading.Thread(
+                    target=self._serve, args=(connection, number), name="fault-line", daemon=True
+                )
+                self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        exchange = _Exchange(self, connection, number)
+        try:
+            with connection.makefile("rb") as stream:
+                while exchange.answer_next(stream):
+                    pass
+        except (OSError, ValueError, http.client.HTTPException, _Broken):
+            return
+        finally:
+            exchange.close()
+            _hang_up(connection)
+            with self._lock:
+                self._connections.pop(number, None)
+
+
+class _Exchange:
+    """The requests of one connection, each passed on over one connection to the server."""
+
+    def __init__(self, proxy: FaultProxy, connection: socket.socket, number: int) -> None:
+        self._proxy, self._connection, self._number = proxy, connection, number
+        self._upstream: http.client.HTTPConnection | None = None
+        self._upstream_url = ""
+
+    def close(self) -> None:
+        if self._upstream is not None:
+            self._upstream.close()
+
+    def answer_next(self, stream: BinaryIO) -> bool:
+        """Take one request and answer it; false when the connection is over."""
+        asked = _read_head(stream, self._number)
+        if asked is None:
+            return False
+        self._proxy.asked.append(asked)
+        size_bytes = int(asked.headers.get("content-length", "0"))
+        body = self._proxy.ledger.begin(asked, size_bytes)
+        fault = self._proxy.plan.strike(asked)
+        try:
+            return self._answer(asked, fault, _Incoming(stream, size_bytes, body), body)
+        finally:
+            if body is not None:
+                body.is_over = True
+
+    def _answer(self, asked: Asked, fault: Fault | None, incoming: _Incoming, body: Body | None) -> bool:
         if fault is None:
-            return self._forward(asked)
+            return self._reply(asked, self._forwarded(asked, incoming), body)
+        job_is_lost = fault.kind in (Kind.SWALLOWED, Kind.VANISHED)
+        self._proxy.ledger.hit(body, job_is_lost=job_is_lost)
         match fault.kind:
             case Kind.CUT_BEFORE:
-                return Answer(silent=True)
-            case Kind.CUT_BODY:
-                self._forward_half(asked)
-                return Answer(silent=True)
+                incoming.drain()
+                return False
+            case Kind.CUT_BODY | Kind.RESET_BODY:
+                self._forward_half(asked, incoming)
+                if fault.kind is Kind.RESET_BODY:
+                    _hang_up(self._connection, reset=True)
+                return False
             case Kind.CUT_AFTER:
-                self._forward(asked)
-                return Answer(silent=True)
+                self._forwarded(asked, incoming)
+                return False
             case Kind.CUT_REPLY:
-                reply = self._forward(asked)
-                return Answer(reply.status, reply.body, reply.headers, body_sent_bytes=len(reply.body) // 2)
+                answer = self._forwarded(asked, incoming)
+                return self._reply(asked, replace(answer, body_sent_bytes=len(answer.body) // 2), body)
+            case Kind.CUT_HEAD | Kind.TRICKLE:
+                head, content = _as_bytes(asked, self._forwarded(asked, incoming))
+                half = head[: len(head) // 2]
+                return self._trickled(head + content) if fault.kind is Kind.TRICKLE else self._sent(half)
+            case Kind.TORN_JSON:
+                answer = self._forwarded(asked, incoming)
+                return self._reply(asked, replace(answer, body=answer.body[: len(answer.body) // 2]), body)
             case Kind.CLOSE_IDLE:
-                reply = self._forward(asked)
-                return Answer(reply.status, reply.body, reply.headers, closes=True)
+                return self._reply(asked, replace(self._forwarded(asked, incoming), closes=True), body)
             case Kind.DELAY:
-                reply = self._forward(asked)
-                return Answer(reply.status, reply.body, reply.headers, delay_s=fault.delay_s)
+                time.sleep(fault.delay_s)
+                return self._reply(asked, self._forwarded(asked, incoming), body)
+            case Kind.GATEWAY_LATE:
+                self._forwarded(asked, incoming)
+                words = "The gateway did not receive a timely response from the upstream server."
+                return self._reply(asked, page(504, "504 Gateway Timeout", words), None)
+            case Kind.VANISHED:
+                self._delete_job(asked)
+                return self._reply(asked, self._forwarded(asked, incoming), body)
             case _:
-                return _refusal(fault, asked)
+                incoming.drain()
+                return self._reply(asked, refusal(fault, asked), None)
 
-    def _forward(self, asked: Asked) -> Answer:
-        upstream = http.client.HTTPConnection(self._host, self._port, timeout=60)
-        try:
-            upstream.request(
-                asked.method, asked.target, body=asked.body or None, headers=self._headers(asked)
+    def _forwarded(self, asked: Asked, incoming: _Incoming) -> Answer:
+        self._proxy.before_forwarding(asked)
+        upstream = self._begin(asked)
+        for piece in incoming:
+            upstream.send(piece)
+        reply = upstream.getresponse()
+        content = reply.read()
+        headers = {name: value for name, value in reply.getheaders() if name.lower() not in _HOP}
+        length = reply.getheader("content-length")
+        if asked.method == "HEAD" and length is not None:
+            headers["Content-Length"] = length
+        if self._proxy.skewed_dates:
+            headers = {name: value for name, value in headers.items() if name.lower() != "date"}
+            headers["Date"] = TOMORROW
+        return Answer(reply.status, content, headers, names_length=asked.method != "HEAD")
+
+    def _begin(self, asked: Asked) -> http.client.HTTPConnection:
+        if self._upstream is None or self._upstream_url != self._proxy.upstream:
+            self.close()
+            self._upstream_url = self._proxy.upstream
+            parts = urlsplit(self._upstream_url)
+            self._upstream = http.client.HTTPConnection(
+                parts.hostname or "127.0.0.1", parts.port or 80, timeout=60
             )
-            reply = upstream.getresponse()
-            body = reply.read()
-        finally:
-            upstream.close()
-        skipped = {"connection", "transfer-encoding", "keep-alive", "date"}
-        headers = {name: value for name, value in reply.getheaders() if name.lower() not in skipped}
-        return Answer(reply.status, body, headers)
+        upstream = self._upstream
+        upstream.putrequest(asked.method, asked.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in asked.headers.items():
+            if name not in ("host", "connection"):
+                upstream.putheader(name, value)
+        upstream.putheader("Host", urlsplit(self._upstream_url).netloc)
+        upstream.endheaders()
+        return upstream
 
-    def _forward_half(self, asked: Asked) -> None:
-        head = [f"{asked.method} {asked.target} HTTP/1.1"]
-        head += [f"{name}: {value}" for name, value in self._headers(asked).items()]
-        with socket.create_connection((self._host, self._port), timeout=60) as line:
-            line.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + asked.body[: len(asked.body) // 2])
+    def _forward_half(self, asked: Asked, incoming: _Incoming) -> None:
+        upstream = self._begin(asked)
+        for piece in incoming.first_half():
+            upstream.send(piece)
+        self.close()
+        self._upstream = None
 
-    def _headers(self, asked: Asked) -> dict[str, str]:
-        return {**asked.headers, "host": f"{self._host}:{self._port}", "connection": "close"}
+    def _delete_job(self, asked: Asked) -> None:
+        job = asked.path.rpartition("/")[0]
+        self._begin(replace(asked, method="DELETE", target=job, headers=_without_body(asked)))
+        if self._upstream is not None:
+            self._upstream.getresponse().read()
+
+    def _reply(self, asked: Asked, answer: Answer, body: Body | None) -> bool:
+        head, content = _as_bytes(asked, answer)
+        if body is not None:
+            # Noted before it is sent: the sender may act on it at once.
+            body.status = answer.status
+            body.is_over = True
+        self._connection.sendall(head + content[: answer.body_sent_bytes])
+        return answer.body_sent_bytes is None and not answer.closes
+
+    def _sent(self, raw: bytes) -> bool:
+        self._connection.sendall(raw)
+        return False
+
+    def _trickled(self, raw: bytes) -> bool:
+        until = time.monotonic() + TRICKLE_AT_MOST_S
+        # The head's last byte never comes, so that only a client that watches the clock gets away.
+        while not self._proxy._closed and time.monotonic() < until:
+            self._connection.sendall(raw[:1] if raw[:1] not in b"\r\n" else b"X")
+            raw = raw[1:] or b"X"
+            time.sleep(TRICKLE_S)
+        return False
 
 
-def _refusal(fault: Fault, asked: Asked) -> Answer:
-    wait = str(fault.retry_after_s)
-    match fault.kind:
-        case Kind.ABORTED:
-            return text(503, "The service is temporarily unavailable. Detail: Transaction aborted.")
-        case Kind.BUSY:
-            return text(503, "The service is temporarily unavailable.", Retry_After=wait)
-        case Kind.SLOW_DOWN:
-            return text(429, "Too many requests.", Retry_After=wait)
-        case Kind.GATEWAY:
-            return page(
-                502, "502 Bad Gateway", "The proxy received an invalid response from an upstream server."
-            )
-        case Kind.NAMESPACE_RACE:
-            return text(500, 'duplicate key value violates unique constraint "name_name_key"')
-        case Kind.SIGNED_OUT:
-            return text(401, f"Authentication required for access to {asked.path}")
-        case Kind.FULL:
-            return text(507, "Insufficient storage.")
-        case Kind.SWALLOWED:
-            return Answer(204)
-        case _:
-            if asked.path == "/authn/session":
-                return text(404, "No existing login session found.")
-            return Answer(200, b"[]\n", {"Content-Type": "application/json"})
+class _Incoming:
+    """The body of a request, counted while it arrives."""
+
+    def __init__(self, stream: BinaryIO, size_bytes: int, body: Body | None) -> None:
+        self._stream, self._left, self._body = stream, size_bytes, body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces(0)
+
+    def first_half(self) -> Iterator[bytes]:
+        """Half of it; the rest stays on the line."""
+        return self._pieces(self._left - self._left // 2)
+
+    def drain(self) -> None:
+        """Take it and let it fall."""
+        for _ in self:
+            pass
+
+    def _pieces(self, until: int) -> Iterator[bytes]:
+        while self._left > until:
+            piece = self._stream.read1(min(SLICE_BYTES, self._left - until))  # type: ignore[attr-defined]
+            if not piece:
+                raise _Broken
+            self._left -= len(piece)
+            if self._body is not None:
+                self._body.received_bytes += len(piece)
+            yield piece
+
+
+def _read_head(stream: BinaryIO, number: int) -> Asked | None:
+    first = stream.readline()
+    if not first.endswith(b"\n"):
+        return None
+    method, target, _ = first.decode("ascii").split(" ", 2)
+    headers: dict[str, str] = {}
+    while (line := stream.readline()) not in (b"\r\n", b"\n"):
+        if not line.endswith(b"\n"):
+            return None
+        name, _, value = line.strip().decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    if "transfer-encoding" in headers:
+        raise AssertionError("real servers refuse chunked transfer encoding")
+    return Asked(method, target, headers, b"", number)
+
+
+def _as_bytes(asked: Asked, answer: Answer) -> tuple[bytes, bytes]:
+    headers = dict(answer.headers)
+    given = {name.lower() for name in headers}
+    if answer.names_length and "content-length" not in given and answer.status != 204:
+        headers["Content-Length"] = str(len(answer.body))
+    head = [f"HTTP/1.1 {answer.status} X", *(f"{name}: {value}" for name, value in headers.items())]
+    body = b"" if asked.method == "HEAD" else answer.body
+    return "\r\n".join([*head, "", ""]).encode("latin-1"), body
+
+
+def _without_body(asked: Asked) -> dict[str, str]:
+    dropped = ("content-length", "content-md5", "content-type")
+    return {name: value for name, value in asked.headers.items() if name not in dropped}
+
+
+def _hang_up(connection: socket.socket, *, reset: bool = False) -> None:
+    with contextlib.suppress(OSError):  # the other side was faster
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        connection.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        connection.close()
+
+
+@contextmanager
+def down(proxy: FaultProxy) -> Iterator[None]:
+    """The proxy does not listen while the block runs."""
+    proxy.go_down()
+    try:
+        yield
+    finally:
+        proxy.come_up()
