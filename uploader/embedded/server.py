@@ -42,6 +42,7 @@ from uploader.embedded.identity import Client
 from uploader.embedded.lock import held
 from uploader.embedded.ownership import refuse_foreign
 from uploader.embedded.page import PageLinks
+from uploader.embedded.protocol import StrictHttp
 from uploader.model.errors import SettingsError
 
 __all__ = ["Settings", "in_thread", "serve"]
@@ -223,9 +224,10 @@ def _uvicorn(app: object) -> _Uvicorn:
         uvicorn.Config(
             app,  # type: ignore[arg-type]
             loop="asyncio",
-            http="h11",
+            http=StrictHttp,
             ws="none",
             lifespan="off",
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -174,7 +174,12 @@ def test_no_body_makes_the_server_stumble(endpoint: Endpoint, body: bytes) -> No
         b"POST /authn/session HTTP/1.1\r\nHost: HOST\r\nContent-Length: +5\r\n\r\nabcde",
         b"GET / HTTP/1.1\r\nHost: HOST\r\nHost: evil\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HOST\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: HOST\r\nX: " + b"a" * 2_000_000,
+        b"GET / HTTP/1.1\r\nHost: HOST\r\n" + b"X: a\r\n" * 200_000 + b"\r\n",
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: HOST\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HOST\r\nX : a\r\n\r\n",
+        b"POST /authn/session HTTP/1.1\r\nHost: HOST\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
 )
 def test_what_two_parsers_could_read_differently_is_refused(endpoint: Endpoint, request_bytes: bytes) -> None:
