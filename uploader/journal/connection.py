@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,11 +34,18 @@ class Database:
         with _translated(path):
             self._connection: sqlite3.Connection | None = _connected(path)
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> AbstractContextManager[sqlite3.Connection]:
         """A transaction that other threads and processes see whole or not at all."""
+        return self._transaction("BEGIN IMMEDIATE")
+
+    def scratch(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A transaction that writes temporary tables only: other processes go on writing meanwhile."""
+        return self._transaction("BEGIN")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._guarded() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 yield connection
                 connection.execute("COMMIT")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from uploader.journal.caches import batches
+from uploader.journal.caches import batches, keep_digests
 from uploader.journal.codec import from_blob, mapping_from_json, to_blob, to_json
 from uploader.journal.connection import Database, SqlRow
 from uploader.model.entries import Delivery, DeliveryState
@@ -93,38 +93,55 @@ def by_content(database: Database, target: int, digests: Sequence[str]) -> Mappi
 
 def intend(database: Database, to: Destination) -> Delivery:
     """The delivery at INTENDED for these bytes, or as it is when they are already STORED under this name."""
-    identity = to.source.identity
     with database.write() as connection:
-        held = _find(connection, to)
-        if held is None:
-            return _insert(connection, to, INTENDED)
-        same = held.source_identity == identity and held.object_name == to.object_name
-        if not same:
-            _abandon_jobs(connection, held.delivery_id)
-        if same and held.state is not REGISTERED:
-            return held
-        # The row that stands (rid, written, row_digest) stays known: it will be updated, not doubled.
-        # A preview shows the bytes, so it outlives a new intent only when they are the same.
-        keep_preview = held.preview_url if held.source_identity == identity else ""
-        _move(
-            connection,
-            "intend",
-            held.delivery_id,
-            {
-                "object_name": to.object_name,
-                "source_identity": to_blob(identity),
-                "path": to_blob(to.path),
-                **_digest_columns(None),
-                "object_url": "",
-                "proof": Proof.NONE.value,
-                "preview_url": keep_preview,
-            },
-        )
-        return _known(connection, held.delivery_id)
+        return _intend(connection, to)
+
+
+def intend_all(database: Database, destinations: Sequence[Destination]) -> list[Delivery]:
+    """`intend` for many; all of them or none."""
+    with database.write() as connection:
+        return [_intend(connection, to) for to in destinations]
+
+
+def _intend(connection: sqlite3.Connection, to: Destination) -> Delivery:
+    identity = to.source.identity
+    held = _find(connection, to)
+    if held is None:
+        return _insert(connection, to, INTENDED)
+    same = held.source_identity == identity and held.object_name == to.object_name
+    if not same:
+        _abandon_jobs(connection, held.delivery_id)
+    if same and held.state is not REGISTERED:
+        return held
+    # The row that stands (rid, written, row_digest) stays known: it will be updated, not doubled.
+    # A preview shows the bytes, so it outlives a new intent only when they are the same.
+    keep_preview = held.preview_url if held.source_identity == identity else ""
+    _move(
+        connection,
+        "intend",
+        held.delivery_id,
+        {
+            "object_name": to.object_name,
+            "source_identity": to_blob(identity),
+            "path": to_blob(to.path),
+            **_digest_columns(None),
+            "object_url": "",
+            "proof": Proof.NONE.value,
+            "preview_url": keep_preview,
+        },
+    )
+    return _known(connection, held.delivery_id)
 
 
 def stored(
-    database: Database, delivery_id: int, what: Stored, digest: Digest, *, preview_url: str = ""
+    database: Database,
+    delivery_id: int,
+    what: Stored,
+    digest: Digest,
+    *,
+    preview_url: str,
+    source_identity: str | None,
+    today: int,
 ) -> None:
     """The server has acknowledged the object; its upload job is no longer wanted."""
     columns = {**_digest_columns(digest), "object_url": what.url, "proof": what.proof.value}
@@ -133,6 +150,8 @@ def stored(
     with database.write() as connection:
         _move(connection, "stored", delivery_id, columns)
         _abandon_jobs(connection, delivery_id)
+        if source_identity is not None:
+            keep_digests(connection, {source_identity: digest}, today=today)
 
 
 def registered(database: Database, rows: Sequence[tuple[int, str, str, Mapping[str, Any]]]) -> None:

@@ -42,6 +42,10 @@ class Holder:
             return _nested(self.path, other.path)
         return _nested(self.inside, other.inside) or _nested(self.path, other.path)
 
+    def holds(self, path: Path) -> bool:
+        """Whether this path, as it was given to an engine, is the root or lies in it."""
+        return PurePosixPath(path.as_posix()).is_relative_to(self.path)
+
 
 def _utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -93,6 +97,15 @@ def holder_of(folder: Path, root: Root) -> Holder | None:
     ours = _holder(root, "")
     with _in_our_words(folder), oslock.held(locks / _GATE):
         return next((other for other in _holders(locks) if other.overlaps(ours)), None)
+
+
+def holders(folder: Path) -> list[Holder]:
+    """Everyone who holds a root now; `folder` is the state folder."""
+    locks = folder / _FOLDER
+    if not locks.is_dir():
+        return []
+    with _in_our_words(folder), oslock.held(locks / _GATE):
+        return _holders(locks)
 
 
 def _holders(locks: Path) -> list[Holder]:

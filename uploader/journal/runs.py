@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,9 @@ def start_run(
     """Note that a run begins, and forget the events of very old ones."""
     with database.write() as connection:
         cursor = connection.execute(
-            "INSERT INTO runs (run, target_id, spec_id, spec_version, spec_digest, purpose, started)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs"
+            " (run, target_id, spec_id, spec_version, spec_digest, purpose, started, commands_before)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(max(command_id), 0) FROM commands",
             (run, target, spec_id, spec_version, spec_digest, purpose.value, started),
         )
         run_no = cursor.lastrowid
@@ -71,11 +73,41 @@ def start_run(
             "INSERT INTO run_roots (run_no, position, root_id) VALUES (?, ?, ?)",
             [(run_no, position, root) for position, root in enumerate(roots)],
         )
+        for broken_off in _broken_off(connection, roots):
+            _close_line(connection, broken_off)
         connection.execute(
             "DELETE FROM events WHERE run IN"
             " (SELECT run FROM runs WHERE finished <> '' ORDER BY run_no DESC LIMIT -1 OFFSET ?)",
             (RUNS_WITH_EVENTS,),
         )
+
+
+def _broken_off(connection: sqlite3.Connection, roots: Sequence[int]) -> list[int]:
+    """Runs of these roots that ended without a word: whoever begins a run holds the locks of its roots."""
+    found = {
+        run_no
+        for root in roots
+        for (run_no,) in connection.execute(
+            "SELECT run_no FROM run_roots JOIN runs USING (run_no) WHERE root_id = ?"
+            " AND (run_no IN (SELECT run_no FROM lines) OR run IN (SELECT run FROM engines))",
+            (root,),
+        )
+    }
+    return sorted(found)
+
+
+def _close_line(connection: sqlite3.Connection, run_no: int) -> None:
+    """Nothing of this run is left to do, and its engine has no more to say."""
+    dissolve_line(connection, run_no)
+    connection.execute("DELETE FROM engines WHERE run = (SELECT run FROM runs WHERE run_no = ?)", (run_no,))
+
+
+def dissolve_line(connection: sqlite3.Connection, run_no: int) -> None:
+    """Forget the line of a run; part of the caller's transaction."""
+    # Counts first: then there is nothing that the triggers must keep right, file by file.
+    connection.execute("DELETE FROM line_counts WHERE run_no = ?", (run_no,))
+    connection.execute("DELETE FROM line WHERE run_no = ?", (run_no,))
+    connection.execute("DELETE FROM lines WHERE run_no = ?", (run_no,))
 
 
 def finish_run(
@@ -87,13 +119,14 @@ def finish_run(
     receipt: str,
     finished: str,
 ) -> None:
-    """Note how a run ended."""
-    changed = database.change(
-        "UPDATE runs SET finished = ?, outcomes = ?, interrupted = ?, receipt = ? WHERE run = ?",
-        (finished, to_json(dict(outcomes)), int(interrupted), to_blob(receipt), run),
-    )
-    if not changed:
-        raise unknown_run(run)
+    """Note how a run ended; its line is dissolved."""
+    run_no = run_number(database, run)
+    with database.write() as connection:
+        connection.execute(
+            "UPDATE runs SET finished = ?, outcomes = ?, interrupted = ?, receipt = ? WHERE run_no = ?",
+            (finished, to_json(dict(outcomes)), int(interrupted), to_blob(receipt), run_no),
+        )
+        _close_line(connection, run_no)
 
 
 def run_number(database: Database, run: str) -> int:
@@ -156,14 +189,3 @@ def append(database: Database, events: Sequence[Event]) -> None:
     if rows:
         with database.write() as connection:
             connection.executemany("INSERT INTO events (run, body) VALUES (?, ?)", rows)
-
-
-def events_after(
-    database: Database, run: str, event_id: int, limit: int
-) -> list[tuple[int, Mapping[str, Any]]]:
-    """The next events of a run behind `event_id` (0: from the start), each with its id, as JSON documents."""
-    rows = database.read(
-        "SELECT event_id, body FROM events WHERE run = ? AND event_id > ? ORDER BY event_id LIMIT ?",
-        (run, event_id, limit),
-    )
-    return [(number, mapping_from_json(body)) for number, body in rows]

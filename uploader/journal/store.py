@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
-from uploader.journal import caches, deliveries, jobs, runs, survey
+from uploader.journal import caches, claims, commands, deliveries, history, jobs, lineup, runs, survey
 from uploader.journal.connection import Database
 from uploader.journal.opening import open_database
+from uploader.model.control import Command, EngineRecord, Intent, Lane, Order, SentFile, Standing
 from uploader.model.entries import Decision, Delivery, Entry, Found, Job, Purpose, RunRecord
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
@@ -40,6 +40,11 @@ class SqliteJournal:
     def __init__(self, database: Database, now: Callable[[], str]) -> None:
         self._database = database
         self._now = now
+        claims.prepare(database)
+
+    def _today(self) -> int:
+        """Days since 1970, UTC."""
+        return (date.fromisoformat(self._now()[:10]) - date(1970, 1, 1)).days
 
     @property
     def path(self) -> Path:
@@ -90,6 +95,7 @@ class SqliteJournal:
             receipt=receipt,
             finished=self._now(),
         )
+        claims.forget(self._database, run)
 
     def runs(self, limit: int = 20) -> list[RunRecord]:
         """The latest runs, newest first."""
@@ -98,10 +104,6 @@ class SqliteJournal:
     def append(self, events: Sequence[Event]) -> None:
         """Add events to the run's log."""
         runs.append(self._database, events)
-
-    def events(self, run: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Mapping[str, Any]]]:
-        """The next events of a run behind the event id `after`, each with its id: how others follow a run."""
-        return runs.events_after(self._database, run, after, limit)
 
     # survey ---------------------------------------------------------------------------------
 
@@ -139,29 +141,115 @@ class SqliteJournal:
 
     def finish(self, results: Sequence[tuple[int, FileResult]]) -> None:
         """Write the outcomes of entries (entry id, result), in one transaction."""
-        survey.finish(self._database, results)
+        survey.finish(self._database, results, now=self._now())
 
     def results(self, run: str) -> Iterator[FileResult]:
         """Every finished file of the run, ordered by root and path."""
         return survey.results(self._database, run)
 
+    # the line of files to be sent -----------------------------------------------------------
+
+    def line_up(self, run: str, order: Order) -> int:
+        """Give every file of the run that is to be sent its turn; how many there are."""
+        return lineup.line_up(self._database, run, order)
+
+    def next_up(self, run: str, lane: Lane, *, small_bytes: int, limit: int) -> list[Entry]:
+        """Take the next waiting files of a lane: highest priority, then by turn."""
+        return lineup.next_up(self._database, run, lane, small_bytes=small_bytes, limit=limit)
+
+    def put_back(self, entry_ids: Sequence[int], standing: Standing = Standing.WAITING) -> None:
+        """Let taken files stand where they stood, or set them aside or pause them."""
+        lineup.put_back(self._database, entry_ids, standing)
+
+    def aside(self, run: str, limit: int) -> list[Entry]:
+        """Take files that are set aside, by turn."""
+        return lineup.aside(self._database, run, limit)
+
+    def waiting(self, run: str) -> Mapping[Standing, tuple[int, int]]:
+        """Standing -> (files, bytes) of the line."""
+        return lineup.waiting(self._database, run)
+
+    def pause_files(self, run: str, root: int, path: str) -> int:
+        """Pause what waits or is set aside at or below this path of the root; how many."""
+        return lineup.pause_files(self._database, run, root, path)
+
+    def resume_files(self, run: str, root: int, path: str) -> int:
+        """Let the paused files at or below this path wait again; how many."""
+        return lineup.resume_files(self._database, run, root, path)
+
+    def prioritise(self, run: str, root: int, path: str, priority: int) -> int:
+        """Give the files in the line at or below this path a priority; how many."""
+        return lineup.prioritise(self._database, run, root, path, priority)
+
+    def drop_files(self, run: str, root: int, path: str, limit: int) -> list[Entry]:
+        """Take files that nobody has in hand at or below this path out of the line."""
+        return lineup.drop_files(self._database, run, root, path, limit)
+
+    def retry_files(self, run: str, root: int, path: str) -> int:
+        """Put failed and cancelled files at or below this path into the line again; how many."""
+        return lineup.retry_files(self._database, run, root, path)
+
+    def replace_source(self, entry_id: int, source: SourceFile) -> Entry:
+        """The entry with what its file is now."""
+        return lineup.replace_source(self._database, entry_id, source)
+
+    def claim(self, run: str, kind: str, places: Sequence[tuple[int, int]]) -> Mapping[int, tuple[int, str]]:
+        """(Place, entry id) -> place -> (entry id, path) of the first entry of the run that claimed it."""
+        return claims.claim(self._database, run, kind, places)
+
+    # commands and engines -------------------------------------------------------------------
+
+    def post(self, command: Command) -> int:
+        """Leave a command; its number."""
+        return commands.post(self._database, command, now=self._now())
+
+    def pending(self, run: str) -> list[Command]:
+        """Commands for this run that it has not taken, oldest first."""
+        return commands.pending(self._database, run)
+
+    def took(self, run: str, command_id: int, answer: str) -> None:
+        """The engine has carried it out."""
+        commands.took(self._database, run, command_id, answer, now=self._now())
+
+    def answers(self, command_id: int) -> Mapping[str, str]:
+        """Run -> answer of the engines that took it."""
+        return commands.answers(self._database, command_id)
+
+    def says(self, record: EngineRecord) -> None:
+        """What this engine is at; replaces what it said before."""
+        commands.says(self._database, record, now=self._now())
+
+    def engines(self) -> list[EngineRecord]:
+        """Engines that have not finished, newest first."""
+        return commands.engines(self._database)
+
+    # history --------------------------------------------------------------------------------
+
+    def sent(self, *, sha256: str = "", path: str = "", name: str = "", limit: int = 50) -> list[SentFile]:
+        """Registered files with these bytes, at or below this absolute path, or with this text in their path."""
+        return history.sent(self._database, sha256=sha256, path=path, name=name, limit=limit)
+
+    def events_after(self, run: str, event_id: int, limit: int = 500) -> list[tuple[int, str]]:
+        """(Number, JSON) of the events of a run after a number."""
+        return history.events_after(self._database, run, event_id, limit)
+
     # caches by source identity --------------------------------------------------------------
 
     def headers(self, identities: Sequence[str]) -> Mapping[str, Header]:
         """Cached headers of these source identities."""
-        return caches.headers(self._database, identities)
+        return caches.headers(self._database, identities, today=self._today())
 
     def save_headers(self, headers: Mapping[str, Header]) -> None:
         """Keep headers by source identity."""
-        caches.save_headers(self._database, headers)
+        caches.save_headers(self._database, headers, today=self._today())
 
     def digests(self, identities: Sequence[str]) -> Mapping[str, Digest]:
         """Cached digests of these source identities."""
-        return caches.digests(self._database, identities)
+        return caches.digests(self._database, identities, today=self._today())
 
     def save_digests(self, digests: Mapping[str, Digest]) -> None:
         """Keep digests by source identity, in one transaction."""
-        caches.save_digests(self._database, digests)
+        caches.save_digests(self._database, digests, today=self._today())
 
     # deliveries -----------------------------------------------------------------------------
 
@@ -180,9 +268,33 @@ class SqliteJournal:
         to = deliveries.Destination(target, table, row_key, object_name, source, path)
         return deliveries.intend(self._database, to)
 
-    def stored(self, delivery_id: int, stored: Stored, digest: Digest, *, preview_url: str = "") -> None:
+    def intend_all(self, target: int, intents: Sequence[Intent]) -> list[Delivery]:
+        """`intend` for many, in one transaction, in their order."""
+        destinations = [
+            deliveries.Destination(target, one.table, one.row_key, one.object_name, one.source, one.path)
+            for one in intents
+        ]
+        return deliveries.intend_all(self._database, destinations)
+
+    def stored(
+        self,
+        delivery_id: int,
+        stored: Stored,
+        digest: Digest,
+        *,
+        preview_url: str = "",
+        source_identity: str | None = None,
+    ) -> None:
         """The server has acknowledged the object: INTENDED -> STORED."""
-        deliveries.stored(self._database, delivery_id, stored, digest, preview_url=preview_url)
+        deliveries.stored(
+            self._database,
+            delivery_id,
+            stored,
+            digest,
+            preview_url=preview_url,
+            source_identity=source_identity,
+            today=self._today(),
+        )
 
     def registered(self, rows: Sequence[tuple[int, str, str, Row]]) -> None:
         """(delivery id, RID, row digest, columns written): the server has acknowledged the rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from uploader.journal import history
 from uploader.journal.caches import KEYS_PER_QUERY
 from uploader.journal.codec import (
     from_blob,
@@ -26,7 +27,7 @@ from validation.model import Issue
 PAGE = 1000
 """Entries per read: the caller holds this many, and other threads wait this long for the lock (some 5 ms)."""
 
-_COLUMNS = (
+ENTRY_COLUMNS = (
     "entry_id, root_id, path, size_bytes, mtime_ns, volume_id, file_id, rule, dataset, object_path, set_key,"
     " role, issues, action, row, outcome, captures, typed_values"
 )
@@ -100,7 +101,7 @@ def _paged(
 ) -> Iterator[Entry]:
     order = "dataset, path" if by_dataset else "path"
     sql = (
-        f"SELECT {_COLUMNS} FROM entries WHERE target_id = ? AND root_id = ? AND {where}"  # noqa: S608 - our own words
+        f"SELECT {ENTRY_COLUMNS} FROM entries WHERE target_id = ? AND root_id = ? AND {where}"  # noqa: S608 - our own words
         f" AND ({order}) > ({_marks(2 if by_dataset else 1)}) ORDER BY {order} LIMIT {PAGE}"
     )
     # An empty BLOB sorts below every other, and no entry has an empty path.
@@ -108,13 +109,14 @@ def _paged(
     while True:
         page = database.read(sql, (target, root, *values, *last))
         for row in page:
-            yield _entry(row)
+            yield entry_from_row(row)
         if len(page) < PAGE:
             return
         last = (page[-1][8], page[-1][2]) if by_dataset else (page[-1][2],)
 
 
-def _entry(row: SqlRow) -> Entry:
+def entry_from_row(row: SqlRow) -> Entry:
+    """The entry of a row of ENTRY_COLUMNS."""
     (entry_id, root_id, path, size_bytes, mtime_ns, volume_id, file_id, *rest) = row
     (rule, dataset, object_path, set_key, role, issues, action, catalog_row, outcome, captures, typed) = rest
     return Entry(
@@ -149,7 +151,7 @@ def add_issues(database: Database, additions: Sequence[tuple[int, Sequence[Issue
                 ids,
             ).fetchall()
             if len(held) != len(ids):
-                raise _unknown_entry()
+                raise unknown_entry()
             connection.executemany(
                 "UPDATE entries SET issues = ? WHERE entry_id = ?",
                 [
@@ -175,7 +177,7 @@ def decide(database: Database, decisions: Sequence[Decision]) -> None:
             "UPDATE entries SET action = ?, issues = ?, row = ? WHERE entry_id = ?", rows
         )
         if cursor.rowcount != len(rows) and rows:
-            raise _unknown_entry()
+            raise unknown_entry()
 
 
 def counts(database: Database, run: str, target: int, root: int) -> Mapping[Action, tuple[int, int]]:
@@ -188,13 +190,17 @@ def counts(database: Database, run: str, target: int, root: int) -> Mapping[Acti
     return {Action(action): (files, size_bytes) for action, files, size_bytes in rows}
 
 
-def finish(database: Database, finished: Sequence[tuple[int, FileResult]]) -> None:
-    """Write the outcomes of entries; all of them or none."""
+def finish(database: Database, finished: Sequence[tuple[int, FileResult]], *, now: str) -> None:
+    """Write the outcomes of entries, which leave the line; all of them or none."""
     rows = [(result.outcome.value, result_to_json(result), entry_id) for entry_id, result in finished]
     with database.write() as connection:
         cursor = connection.executemany("UPDATE entries SET outcome = ?, result = ? WHERE entry_id = ?", rows)
         if cursor.rowcount != len(rows) and rows:
-            raise _unknown_entry()
+            raise unknown_entry()
+        connection.executemany(
+            "DELETE FROM line WHERE entry_id = ?", [(entry_id,) for entry_id, _ in finished]
+        )
+        history.note_sent(connection, finished, now=now)
 
 
 def results(database: Database, run: str) -> Iterator[FileResult]:
@@ -227,7 +233,8 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-def _unknown_entry() -> JournalError:
+def unknown_entry() -> JournalError:
+    """The error for an entry that was never recorded."""
     return JournalError(
         "The journal holds no such file of the survey.",
         detail="Nothing of this step was written.",

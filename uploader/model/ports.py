@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
-from uploader.model.entries import Decision, Delivery, Entry, Found, Job, Purpose, RunRecord
+from uploader.model.control import CommandQueue, History, Lineup
+from uploader.model.entries import Decision, Delivery, Entry, Found, Job, Purpose
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
 from validation.facts import CatalogFacts
@@ -158,8 +159,10 @@ class OpensFiles(Protocol):
         """Open the file for reading its bytes."""
 
 
-class Journal(Protocol):
-    """Our durable memory. Every call commits before it returns; may be called from any thread.
+class Journal(Lineup, CommandQueue, History, Protocol):
+    """Our durable memory; its line, commands and history are in `control`.
+
+    Every call commits before it returns; may be called from any thread.
 
     Raises the JournalError tree. A target is one catalog of one server; entries belong to a root and a target,
     deliveries to a target alone.
@@ -188,9 +191,6 @@ class Journal(Protocol):
 
     def finish_run(self, run: str, *, outcomes: Mapping[str, int], interrupted: bool, receipt: str) -> None:
         """Note how a run ended."""
-
-    def runs(self, limit: int = 20) -> list[RunRecord]:
-        """The latest runs, newest first."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Add events to the run's log."""
@@ -263,8 +263,16 @@ class Journal(Protocol):
         a killed run goes on; jobs of other bytes are marked abandoned.
         """
 
-    def stored(self, delivery_id: int, stored: Stored, digest: Digest, *, preview_url: str = "") -> None:
-        """The server has acknowledged the object: INTENDED -> STORED."""
+    def stored(
+        self,
+        delivery_id: int,
+        stored: Stored,
+        digest: Digest,
+        *,
+        preview_url: str = "",
+        source_identity: str | None = None,
+    ) -> None:
+        """The server has acknowledged the object: INTENDED -> STORED; with an identity the digest is cached too."""
 
     def registered(self, rows: Sequence[tuple[int, str, str, Row]]) -> None:
         """(delivery id, RID, row digest, columns written): STORED (or INTENDED, no object) -> REGISTERED."""

@@ -77,11 +77,12 @@ def test_one_can_follow_a_run_by_its_events(journal: SqliteJournal, begin: Calla
     journal.append([FileProgressed("other", "t", "c", 9, 3)])
     journal.append([])
 
-    first, second = journal.events("r1")
-    assert first[1]["kind"] == "survey_progressed"
-    assert first[1]["path"] == "a\udcff.tif"
-    assert journal.events("r1", after=first[0]) == [second]
-    assert journal.events("r1", after=second[0]) == []
+    first, second = journal.events_after("r1", 0)
+    document = json.loads(first[1])
+    assert document["kind"] == "survey_progressed"
+    assert document["path"] == "a\udcff.tif"
+    assert journal.events_after("r1", first[0]) == [second]
+    assert journal.events_after("r1", second[0]) == []
 
 
 def test_events_of_long_gone_runs_are_dropped_their_record_is_kept(
@@ -94,7 +95,7 @@ def test_events_of_long_gone_runs_are_dropped_their_record_is_kept(
         journal.finish_run(name, outcomes={}, interrupted=False, receipt="")
     begin("r5")
 
-    assert [len(journal.events(name)) for name in ("r1", "r2", "r3", "r4")] == [0, 0, 1, 1]
+    assert [len(journal.events_after(name, 0)) for name in ("r1", "r2", "r3", "r4")] == [0, 0, 1, 1]
     assert len(journal.runs()) == 5
 
 
