@@ -216,7 +216,7 @@ def answering(blocks: Iterator[bytes]) -> Iterator[tuple[str, list[bytes]]]:
 def test_a_hostile_server_gets_no_further_than_a_message(
     tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("uploader.remote.http.LARGEST_REPLY_BYTES", 8 << 20)
+    monkeypatch.setattr("uploader.remote.reply.LARGEST_REPLY_BYTES", 8 << 20)
     monkeypatch.setenv("NANOFERRY_TOKEN", TOKEN)
     with answering(hostile_answers()[kind]) as (url, _heard):
         code, text = said("upload", "--dir", tmp_path, "--server", url)

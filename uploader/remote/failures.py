@@ -7,39 +7,31 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-import requests
-from urllib3.exceptions import (
-    IncompleteRead,
-    InvalidChunkLength,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from uploader.model.errors import BadReply, RemoteError, Unreachable, Untrusted
 from uploader.remote.address import is_loopback
+from uploader.remote.line_faults import (
+    BROKEN,
+    AnswerLate,
+    HungUp,
+    LineFault,
+    NotConnected,
+    OddAnswer,
+    TooSlow,
+    TornAnswer,
+)
+
+WIRE_ERRORS = (LineFault, HTTPError, OSError)
+"""What the calls of a line may raise."""
 
 _KEPT = "Everything that was acknowledged is kept."
 _AGAIN = "Run the same command again when the network is back: it goes on where it stopped."
-# Raised where a connection breaks that had already been made.
-_BROKEN = (
-    ConnectionResetError,
-    BrokenPipeError,
-    ConnectionAbortedError,
-    ssl.SSLEOFError,
-    ssl.SSLZeroReturnError,
-)
-_TORN = (IncompleteRead, InvalidChunkLength)
-_PROXY_FAULTS = (
-    requests.exceptions.ProxyError,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-)
 
 
 def failure(error: Exception, *, method: str, path: str, host: str, timeout_s: float) -> RemoteError:
-    """The error that an exception of the HTTP client stands for; `in_doubt` says whether it may have arrived."""
-    found = _by_cause(error, host, timeout_s)
+    """The error that a fault of the line stands for; `in_doubt` says whether the request may have arrived."""
+    found = _by_kind(error, host, timeout_s)
     found.path = path
     if not found.detail:
         found.detail = (
@@ -49,39 +41,65 @@ def failure(error: Exception, *, method: str, path: str, host: str, timeout_s: f
 
 
 def is_stale_connection(error: Exception) -> bool:
-    """Whether a pooled connection turned out to be closed by the server before it answered anything.
+    """Whether a kept line turned out to be closed by the server before it answered anything.
 
-    `http.client.RemoteDisconnected` is a ConnectionResetError. A time-out is never one: the server may be busy
-    with the request.
+    A time-out is never one: the server may be busy with the request. Nor is a line that could not be made.
     """
-    if isinstance(error, requests.exceptions.Timeout):
-        return False
-    causes = list(_causes(error))
-    return _holds(causes, *_BROKEN) and not _holds(causes, NewConnectionError, *_TORN)
+    return isinstance(error, (HungUp, *BROKEN))
 
 
-def _by_cause(error: Exception, host: str, timeout_s: float) -> RemoteError:
-    causes = list(_causes(error))
-    if isinstance(error, _PROXY_FAULTS):
-        return Unreachable(
-            "The proxy does not let us through.",
-            detail=f"{_words(causes)} {_KEPT}",
-            remedy=f"Check HTTPS_PROXY, or add {host} to NO_PROXY if it can be reached directly.",
-        )
-    # A TLS line that merely breaks is no question of trust: it may be there again in a moment.
-    if isinstance(error, requests.exceptions.SSLError) and not _holds(causes, *_BROKEN):
-        return _untrusted(causes, host)
-    if isinstance(error, requests.exceptions.ConnectTimeout) or _holds(causes, NewConnectionError):
-        return _not_connected(error, causes, host)
-    return _in_doubt(_broken_off(error, causes, host, timeout_s))
+def _by_kind(error: Exception, host: str, timeout_s: float) -> RemoteError:
+    match error:
+        case NotConnected():
+            causes = list(_causes(error))
+            if error.proxy:
+                return _proxy_failed(causes, error.proxy, host)
+            # A TLS line that merely breaks is no question of trust: it may be there again in a moment.
+            if _holds(causes, ssl.SSLError) and not _holds(causes, *BROKEN, TimeoutError):
+                return _untrusted(causes, host)
+            return _not_connected(causes, host)
+        case TooSlow():
+            way = "to" if error.sending else "from"
+            moved = f"{error.moved_bytes} bytes in {error.window_s:g} s"
+            found: RemoteError = Unreachable(
+                f"The line is too slow: {moved} on the way {way} {host}.", remedy=_AGAIN
+            )
+        case AnswerLate(has_begun=True):
+            found = Unreachable(f"{host} did not end its answer within {timeout_s:g} s.", remedy=_AGAIN)
+        case AnswerLate() | TimeoutError():
+            found = Unreachable(f"{host} gave no answer within {timeout_s:g} s.", remedy=_AGAIN)
+        case TornAnswer():
+            found = BadReply(f"The answer of {host} ended before its end.", remedy=_AGAIN)
+        case OddAnswer():
+            found = BadReply(
+                f"{host} does not answer as a web server does: {error}.",
+                remedy="Check the address and port in --server; a proxy or another service may stand there.",
+            )
+        case _:
+            found = Unreachable(f"The connection to {host} broke.", remedy=_AGAIN)
+    found.in_doubt = True
+    return found
 
 
-def _broken_off(error: Exception, causes: list[BaseException], host: str, timeout_s: float) -> RemoteError:
-    if isinstance(error, requests.exceptions.Timeout) or _holds(causes, ReadTimeoutError, TimeoutError):
-        return Unreachable(f"{host} gave no answer within {timeout_s:.0f} s.", remedy=_AGAIN)
-    if isinstance(error, requests.exceptions.ContentDecodingError) or _holds(causes, *_TORN):
-        return BadReply(f"The answer of {host} ended before its end.", remedy=_AGAIN)
-    return Unreachable(f"The connection to {host} broke.", remedy=_AGAIN)
+def _proxy_failed(causes: list[BaseException], proxy: str, host: str) -> Unreachable:
+    words = _words(causes)
+    remedy = f"Check HTTPS_PROXY, or add {host} to NO_PROXY if it can be reached directly."
+    if "Tunnel connection failed: 407" in words:
+        summary = f"The proxy {proxy} asks for a login."
+        remedy = "Put user and password into the proxy variable (http://user:password@proxy:port)."
+    elif "Tunnel connection failed: 5" in words:
+        summary = f"The proxy {proxy} can't reach {host}."
+    elif "Tunnel connection failed" in words:
+        summary = f"The proxy {proxy} does not let us through."
+    elif _holds(causes, NameResolutionError, socket.gaierror):
+        summary = f"The name of the proxy {proxy} is not known."
+    elif _holds(causes, TimeoutError):
+        summary = f"The proxy {proxy} did not answer in time."
+    elif _holds(causes, ConnectionRefusedError):
+        summary = f"Nothing listens at the proxy {proxy}."
+    else:
+        summary = f"The proxy {proxy} can't be used."
+    return Unreachable(summary, detail=f"{words} {_KEPT}", remedy=remedy)
 
 
 def _holds(causes: list[BaseException], *kinds: type[BaseException]) -> bool:
@@ -91,8 +109,14 @@ def _holds(causes: list[BaseException], *kinds: type[BaseException]) -> bool:
 def _untrusted(causes: list[BaseException], host: str) -> Untrusted:
     words = _words(causes)
     lowered = words.casefold()
+    if "not yet valid" in lowered:
+        return Untrusted(
+            f"The certificate of {host} is not valid yet, by this machine's clock.",
+            detail=f"{words} {_KEPT}",
+            remedy="Set this machine's clock: it is probably slow.",
+        )
     if "expired" in lowered:
-        remedy = "Have the server's certificate renewed; check this machine's clock too."
+        remedy = "Have the server's certificate renewed; check this machine's clock too, it may be fast."
     elif "hostname" in lowered or "ip address mismatch" in lowered:
         remedy = "Use the name that the certificate was issued for."
     elif "self-signed" in lowered or "self signed" in lowered or "local issuer" in lowered:
@@ -109,10 +133,12 @@ def _untrusted(causes: list[BaseException], host: str) -> Untrusted:
     return Untrusted(f"The certificate of {host} is not trusted.", detail=f"{words} {_KEPT}", remedy=remedy)
 
 
-def _not_connected(error: Exception, causes: list[BaseException], host: str) -> Unreachable:
-    if isinstance(error, requests.exceptions.ConnectTimeout):
+def _not_connected(causes: list[BaseException], host: str) -> Unreachable:
+    if _holds(causes, TimeoutError):
         return Unreachable(f"No connection to {host} in time.", remedy=_AGAIN)
     if _holds(causes, NameResolutionError, socket.gaierror):
+        if any(isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_AGAIN for cause in causes):
+            return Unreachable(f"The name {host} can't be looked up at the moment.", remedy=_AGAIN)
         return Unreachable(
             f"The name {host} is not known.",
             remedy="Check the server's name (--server, NANOFERRY_SERVER) and the network.",
@@ -133,7 +159,7 @@ def _not_connected(error: Exception, causes: list[BaseException], host: str) -> 
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions inside an exception: requests and urllib3 nest them as arguments, reasons and causes."""
+    """The exceptions inside an exception: urllib3 nests them as arguments, reasons and causes."""
     seen: set[int] = set()
     waiting: list[BaseException] = [error]
     while waiting:
@@ -148,15 +174,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _words(causes: list[BaseException]) -> str:
     """What the innermost system error says; the outer ones only repeat it with addresses of objects."""
-    spoken = [cause for cause in causes if isinstance(cause, OSError) and not _is_requests(cause)]
+    spoken = [cause for cause in causes if isinstance(cause, OSError)]
     text = str(spoken[-1]) if spoken else type(causes[-1]).__name__
     return f"The system says: {' '.join(text.split())[:200]}."
-
-
-def _is_requests(cause: BaseException) -> bool:
-    return isinstance(cause, requests.exceptions.RequestException)
-
-
-def _in_doubt(error: RemoteError) -> RemoteError:
-    error.in_doubt = True
-    return error

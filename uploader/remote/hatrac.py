@@ -12,8 +12,9 @@ from urllib.parse import quote, unquote
 from uploader.model.errors import BadReply, Conflict, NotFound
 from uploader.model.files import Proof, Stored
 from uploader.model.ports import Clock
-from uploader.remote.http import Connection, Reply
+from uploader.remote.http import Connection
 from uploader.remote.namespaces import Namespaces
+from uploader.remote.reply import Reply
 from uploader.remote.retry import CATALOG_RETRY, RetryPolicy
 
 # The server reads the whole file again to check its MD5 (1.3 s per GiB); the gateway gives up after 300 s.
@@ -70,7 +71,9 @@ class HatracStore:
         if only_new:
             headers["If-None-Match"] = "*"
         # Without the condition a repetition would make a second version; with it, one that got through says 412.
-        reply = self._connection.request("PUT", name, headers=headers, body=body, repeatable=only_new)
+        reply = self._connection.request(
+            "PUT", name, headers=headers, body=body, repeatable=only_new, paced=True
+        )
         return Stored(
             name=name,
             url=_location(reply, f"{name}:"),
@@ -134,6 +137,7 @@ class HatracStore:
             headers={"Content-Type": "application/octet-stream", "Content-MD5": _base64(md5)},
             body=body,
             repeatable=True,
+            paced=True,
         )
 
     def finalise(self, job: str) -> Stored:

@@ -330,7 +330,7 @@ def test_any_exception_of_the_client_becomes_an_error_with_words() -> None:
 def test_an_answer_without_end_is_given_up_before_it_fills_the_memory(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uploader.remote.http.LARGEST_REPLY_BYTES", 2 << 20)
+    monkeypatch.setattr("uploader.remote.reply.LARGEST_REPLY_BYTES", 2 << 20)
     server = serve(lambda _: Answer(200, b" " * (4 << 20), {"Content-Type": "application/json"}))
     with pytest.raises(BadReply, match="does not end within 2 MiB") as caught:
         connect(server.url).json("/rows")
