@@ -10,7 +10,7 @@ from typing import Any
 from uploader.journal.caches import batches, keep_digests
 from uploader.journal.codec import from_blob, mapping_from_json, to_blob, to_json
 from uploader.journal.connection import Database, SqlRow
-from uploader.model.entries import Delivery, DeliveryState
+from uploader.model.entries import Delivery, DeliveryState, HeldDelivery
 from uploader.model.errors import JournalError
 from uploader.model.files import Digest, Proof, SourceFile, Stored
 
@@ -41,6 +41,8 @@ MOVES: Mapping[str, tuple[Move, ...]] = {
         Move((INTENDED,), REGISTERED, "object_name = ''"),
     ),
     "adopt": (Move((INTENDED, STORED, REGISTERED), REGISTERED),),
+    # The server has lost the object. Its URL is kept as the mark of that: `Delivery.is_lost`.
+    "reopen": (Move((STORED, REGISTERED), INTENDED, "object_url <> ''"),),
 }
 
 _COLUMNS = (
@@ -89,6 +91,47 @@ def by_content(database: Database, target: int, digests: Sequence[str]) -> Mappi
         )
         found.update((one.digest.sha256, one) for one in map(_delivery, rows) if one.digest)
     return found
+
+
+def held(database: Database, target: int, after: int, limit: int) -> list[HeldDelivery]:
+    """The next deliveries of a target by number, each with the dropped folders that held such a path."""
+    rows = database.read(
+        f"SELECT path, {_COLUMNS} FROM deliveries WHERE target_id = ? AND delivery_id > ?"  # noqa: S608 - our own words
+        " ORDER BY delivery_id LIMIT ?",
+        (target, after, limit),
+    )
+    return [
+        HeldDelivery(_delivery(tuple(rest)), from_blob(path), _roots_with(database, target, path))
+        for path, *rest in rows
+    ]
+
+
+def _roots_with(database: Database, target: int, path: bytes) -> tuple[str, ...]:
+    rows = database.read(
+        "SELECT roots.path FROM roots JOIN entries USING (root_id)"
+        " WHERE target_id = ? AND root_id IN (SELECT root_id FROM roots) AND entries.path = ?",
+        (target, path),
+    )
+    return tuple(from_blob(root) for (root,) in rows)
+
+
+def reopen(database: Database, delivery_id: int) -> None:
+    """The server has lost the acknowledged object: to be sent again. What the row holds stays known."""
+    with database.write() as connection:
+        _move(connection, "reopen", delivery_id, {"proof": Proof.NONE.value, "preview_url": ""})
+
+
+def forget(database: Database, delivery_id: int) -> bool:
+    """Drop a delivery of which nothing was ever acknowledged, and its jobs; whether it was there."""
+    with database.write() as connection:
+        row = connection.execute(
+            "SELECT state, rid FROM deliveries WHERE delivery_id = ?", (delivery_id,)
+        ).fetchone()
+        if row != (INTENDED.value, ""):
+            return False
+        connection.execute("DELETE FROM jobs WHERE delivery_id = ?", (delivery_id,))
+        connection.execute("DELETE FROM deliveries WHERE delivery_id = ?", (delivery_id,))
+        return True
 
 
 def intend(database: Database, to: Destination) -> Delivery:

@@ -10,7 +10,7 @@ from uploader.journal import caches, claims, commands, deliveries, history, jobs
 from uploader.journal.connection import Database
 from uploader.journal.opening import open_database
 from uploader.model.control import Command, EngineRecord, Intent, Lane, Order, SentFile, Standing
-from uploader.model.entries import Decision, Delivery, Entry, Found, Job, Purpose, RunRecord
+from uploader.model.entries import Decision, Delivery, Entry, Found, HeldDelivery, Job, Purpose, RunRecord
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
 from uploader.model.mounts import Volume, volume_of
@@ -327,6 +327,18 @@ class SqliteJournal:
             row_digest=row_digest,
             written=written,
         )
+
+    def held(self, target: int, after: int, limit: int) -> list[HeldDelivery]:
+        """The next deliveries of a target by number, after that one."""
+        return deliveries.held(self._database, target, after, limit)
+
+    def reopen(self, delivery_id: int) -> None:
+        """The server has lost the object: to be sent again."""
+        deliveries.reopen(self._database, delivery_id)
+
+    def forget(self, delivery_id: int) -> bool:
+        """Drop a delivery of which nothing was ever acknowledged, and its jobs; whether it was there."""
+        return deliveries.forget(self._database, delivery_id)
 
     # jobs -----------------------------------------------------------------------------------
 

@@ -98,6 +98,22 @@ class Delivery:
     written: Mapping[str, Any] = field(default_factory=dict)
     """The columns as we wrote them."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server no longer holds the object it had acknowledged: to be sent again."""
+        return self.state is DeliveryState.INTENDED and bool(self.object_url)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDelivery:
+    """A delivery with all that the journal knows of where its file lay."""
+
+    delivery: Delivery
+    path: str
+    """Below a dropped folder."""
+    roots: tuple[str, ...]
+    """The dropped folders in which such a path was seen; empty when none was surveyed since."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

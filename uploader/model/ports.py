@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from uploader.model.control import CommandQueue, History, Lineup
-from uploader.model.entries import Decision, Delivery, Entry, Found, Job, Purpose
+from uploader.model.entries import Decision, Delivery, Entry, Found, HeldDelivery, Job, Purpose
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
 from validation.facts import CatalogFacts
@@ -294,6 +294,15 @@ class Journal(Lineup, CommandQueue, History, Protocol):
         written: Row,
     ) -> Delivery:
         """Note a delivery that was found complete in the catalog."""
+
+    def held(self, target: int, after: int, limit: int) -> list[HeldDelivery]:
+        """The next deliveries of a target by number, after that one: to look through all of them."""
+
+    def reopen(self, delivery_id: int) -> None:
+        """The server has lost the object: STORED or REGISTERED -> INTENDED, to be sent again."""
+
+    def forget(self, delivery_id: int) -> bool:
+        """Drop a delivery of which nothing was ever acknowledged, and its jobs; whether it was there."""
 
     # jobs -----------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def _against(evidence: Evidence, row: Row, digest: Digest) -> Verdict:
     if not any(row.get(column) for column in evidence.checksum_columns):
         return _row_without_proof(evidence, row, digest)
     if _speaks_of(row, digest, evidence.checksum_columns):
-        return Verdict(Action.CHANGED_BYTES) if evidence.lacks_object else _columns(evidence, row)
+        return Verdict(Action.CHANGED_BYTES) if _lacks_object(evidence) else _columns(evidence, row)
     if evidence.claimed_by:
         return _conflict(f"{evidence.claimed_by} leads to the same record and holds other bytes")
     if _written_here(evidence, row):
@@ -109,9 +109,14 @@ def _written_here(evidence: Evidence, row: Row) -> bool:
 
 def _row_without_proof(evidence: Evidence, row: Row, digest: Digest) -> Verdict:
     """The row holds no checksum: only our own memory can say that the bytes were sent."""
-    if evidence.delivery is not None and evidence.delivery.digest == digest and not evidence.lacks_object:
+    if evidence.delivery is not None and evidence.delivery.digest == digest and not _lacks_object(evidence):
         return _columns(evidence, row)
     return Verdict(Action.CHANGED_BYTES)
+
+
+def _lacks_object(evidence: Evidence) -> bool:
+    """Whether the row has no object behind it: it names none, or the server was found to have lost it."""
+    return evidence.lacks_object or (evidence.delivery is not None and evidence.delivery.is_lost)
 
 
 def _columns(evidence: Evidence, row: Row) -> Verdict:

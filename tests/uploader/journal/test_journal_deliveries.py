@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from uploader.journal.store import SqliteJournal
-from uploader.model.entries import Delivery, DeliveryState
+from uploader.model.entries import Delivery, DeliveryState, Found
 from uploader.model.errors import JournalError
-from uploader.model.files import Digest, Proof, SourceFile, Stored
+from uploader.model.files import Digest, Proof, Root, SourceFile, Stored
 
 TABLE = "nanoscience:File"
 SOURCE = SourceFile("a.tif", 100, 1, "v", "1")
@@ -49,6 +50,54 @@ def test_a_killed_run_goes_on_from_what_is_stored(journal: SqliteJournal, target
 
     assert intend(journal, target) == held(journal, target)
     assert held(journal, target).state is DeliveryState.STORED
+
+
+def test_a_lost_object_is_to_be_sent_again_over_the_row_that_stands(
+    journal: SqliteJournal, target: int
+) -> None:
+    delivery = intend(journal, target)
+    with pytest.raises(JournalError, match="is intended and cannot"):
+        journal.reopen(delivery.delivery_id)
+    journal.stored(delivery.delivery_id, OBJECT, DIGEST)
+    journal.registered([(delivery.delivery_id, "1-ABC", "rowdigest", {"Title": "PbSe"})])
+
+    journal.reopen(delivery.delivery_id)
+    lost = held(journal, target)
+    assert lost.is_lost
+    assert (lost.rid, lost.written, lost.proof) == ("1-ABC", {"Title": "PbSe"}, Proof.NONE)
+    assert intend(journal, target) == lost
+
+    journal.stored(delivery.delivery_id, OBJECT, DIGEST)
+    assert not held(journal, target).is_lost
+
+
+def test_only_what_was_never_acknowledged_is_forgotten(journal: SqliteJournal, target: int) -> None:
+    delivery = intend(journal, target)
+    journal.open_job(delivery.delivery_id, "j", chunk_bytes=9, size_bytes=9, source_identity=SOURCE.identity)
+    assert journal.forget(delivery.delivery_id)
+    assert journal.deliveries(target, TABLE, ['["D","a"]']) == {}
+    assert journal.stale_jobs(target) == []
+    assert not journal.forget(delivery.delivery_id)
+
+    again = intend(journal, target)
+    journal.stored(again.delivery_id, OBJECT, DIGEST)
+    assert not journal.forget(again.delivery_id)
+    assert held(journal, target).state is DeliveryState.STORED
+
+
+def test_all_deliveries_page_by_page_with_the_folders_that_held_them(
+    journal: SqliteJournal, target: int, tmp_path: Path
+) -> None:
+    root = journal.root(Root(tmp_path))
+    journal.start_run("r", target=target, roots=[root], spec_id="s", spec_version="1", spec_digest="d")
+    journal.record("r", target, root, [Found(SOURCE)])
+    for number, path in enumerate(["a.tif", "gone.tif", "other.tif"]):
+        journal.intend(target, TABLE, f"[{number}]", f"/hatrac/{number}", SOURCE, path)
+
+    first = journal.held(target, 0, 2)
+    assert [(each.path, each.roots) for each in first] == [("a.tif", (str(tmp_path),)), ("gone.tif", ())]
+    (last,) = journal.held(target, first[-1].delivery.delivery_id, 2)
+    assert (last.path, last.delivery.row_key) == ("other.tif", "[2]")
 
 
 @pytest.mark.parametrize(("source", "name"), [(CHANGED, "/hatrac/a"), (SOURCE, "/hatrac/other")])

@@ -94,7 +94,16 @@ def test_a_row_written_by_a_run_that_died_before_noting_it_is_the_same() -> None
 
 @pytest.mark.parametrize("state", [DeliveryState.INTENDED, DeliveryState.STORED])
 def test_a_crash_between_row_and_journal_is_recognised(state: DeliveryState) -> None:
-    assert action(SAME, delivery=delivered(state, row_digest="", written={})) is Action.SAME
+    url = "" if state is DeliveryState.INTENDED else "/hatrac/a:V1"
+    known = delivered(state, object_url=url, row_digest="", written={})
+    assert action(SAME, delivery=known) is Action.SAME
+
+
+@pytest.mark.parametrize("row", [ROW, {**ROW, "MD5": None}])
+def test_an_object_that_the_server_has_lost_is_sent_again(row: dict[str, Any]) -> None:
+    lost = delivered(DeliveryState.INTENDED, object_url="/hatrac/a:V1")
+    assert lost.is_lost
+    assert action(SAME, row=row, delivery=lost) is Action.CHANGED_BYTES
 
 
 def test_a_lost_journal_takes_equal_rows_for_its_own_and_fills_only_empty_columns() -> None:
