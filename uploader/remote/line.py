@@ -15,7 +15,9 @@ Pace = Callable[[int], None]
 
 # One call for a whole small object: every further call hands the interpreter to another thread and back.
 WHOLE_SLICE_BYTES = 256 * 1024
-_RECEIVED_BYTES = 256 * 1024
+# Most answers are short, and room for a long one is costly to ask for.
+_RECEIVED_BYTES = 16 * 1024
+_RECEIVED_BYTES_OF_LONG = 256 * 1024
 _LONG_SLEEP_S = 0.5
 _EARLY_ANSWER_S = 1.0
 
@@ -141,7 +143,7 @@ class Line:
         if left_s <= 0:
             raise AnswerLate(has_begun=self._answered_bytes > 0)
         started_s = self._monotonic()
-        block = self._received(left_s)
+        block = self._received(left_s, _RECEIVED_BYTES if is_prompt else _RECEIVED_BYTES_OF_LONG)
         took_s = self._monotonic() - started_s
         if is_prompt:
             # Time spent here only: who reads a stream may pause as long as they like.
@@ -156,18 +158,18 @@ class Line:
         self._unread += block
         return bool(block)
 
-    def _received(self, timeout_s: float) -> bytes | None:
+    def _received(self, timeout_s: float, most_bytes: int) -> bytes | None:
         """Some bytes, none at the end of the line, None when the time is over."""
         try:
             self._set_timeout(timeout_s)
             started_s = self._monotonic()
             try:
-                return self._socket.recv(_RECEIVED_BYTES)
+                return self._socket.recv(most_bytes)
             except TimeoutError:
                 if self._monotonic() - started_s < timeout_s * 1.5 + _LONG_SLEEP_S:
                     return None
                 # This machine slept: what arrived meanwhile has not been looked at.
-                return self._socket.recv(_RECEIVED_BYTES)
+                return self._socket.recv(most_bytes)
         except TimeoutError:
             return None
         except BROKEN as error:
