@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import BinaryIO
 
@@ -50,6 +50,8 @@ class Answer:
     delay_s: float = 0.0
     names_length: bool = True
     """Real servers leave the length out of a HEAD answer for an empty object."""
+    drip_s: float = 0.0
+    """Send byte by byte with this pause between them (slow loris)."""
 
 
 def text(status: int, words: str, **headers: str) -> Answer:
@@ -69,11 +71,24 @@ def page(status: int, title: str, sentence: str) -> Answer:
 
 
 class LoopbackServer:
-    """Answers every request by a function; one thread per connection."""
+    """Answers every request by a function; one thread per connection.
 
-    def __init__(self, answer: Callable[[Asked], Answer]) -> None:
+    `early` sees a request before its body is read: its Answer goes out at once and the rest is left unread.
+    With `deaf` bodies are never read at all.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Asked], Answer],
+        *,
+        early: Callable[[Asked], Answer | None] = lambda asked: None,
+        deaf: bool = False,
+    ) -> None:
         self.asked: list[Asked] = []
         self._answer = answer
+        self._early = early
+        self._deaf = deaf
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -93,6 +108,7 @@ class LoopbackServer:
             return [f"{asked.method} {asked.target}" for asked in self.asked]
 
     def close(self) -> None:
+        self._closing.set()
         with self._lock:
             self._closed = True
             connections = list(self._connections)
@@ -135,10 +151,20 @@ class LoopbackServer:
                 if connection.recv(1, socket.MSG_PEEK) == b"\x16":
                     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
                     return
-                while (asked := _read_request(stream, number)) is not None:
+                while (asked := _read_head(stream, number)) is not None:
+                    answer = self._early(asked)
+                    if answer is not None:
+                        _send(connection, asked, answer, self._closing)
+                        return
+                    if self._deaf:
+                        self._closing.wait()
+                        return
+                    asked = _with_body(stream, asked)
+                    if asked is None:
+                        return
                     with self._lock:
                         self.asked.append(asked)
-                    if not _send(connection, asked, self._answer(asked)):
+                    if not _send(connection, asked, self._answer(asked), self._closing):
                         return
         except OSError:
             return
@@ -146,7 +172,7 @@ class LoopbackServer:
             _hang_up(connection)
 
 
-def _read_request(stream: BinaryIO, number: int) -> Asked | None:
+def _read_head(stream: BinaryIO, number: int) -> Asked | None:
     first = stream.readline()
     if not first:
         return None
@@ -157,12 +183,16 @@ def _read_request(stream: BinaryIO, number: int) -> Asked | None:
         headers[name.strip().lower()] = value.strip()
     if "transfer-encoding" in headers:
         raise AssertionError("real servers refuse chunked transfer encoding")
-    length = int(headers.get("content-length", "0"))
+    return Asked(method, target, headers, b"", number)
+
+
+def _with_body(stream: BinaryIO, asked: Asked) -> Asked | None:
+    length = int(asked.headers.get("content-length", "0"))
     body = stream.read(length)
-    return Asked(method, target, headers, body, number) if len(body) == length else None
+    return replace(asked, body=body) if len(body) == length else None
 
 
-def _send(connection: socket.socket, asked: Asked, answer: Answer) -> bool:
+def _send(connection: socket.socket, asked: Asked, answer: Answer, closing: threading.Event) -> bool:
     """Send the answer; false when the connection is over."""
     if answer.delay_s:
         time.sleep(answer.delay_s)
@@ -175,7 +205,14 @@ def _send(connection: socket.socket, asked: Asked, answer: Answer) -> bool:
     head = [f"HTTP/1.1 {answer.status} X", *(f"{name}: {value}" for name, value in headers.items())]
     # A HEAD answer announces a body and sends none; Hatrac leaves the length out for empty objects.
     body = b"" if asked.method == "HEAD" else answer.body[: answer.body_sent_bytes]
-    connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+    sent = "\r\n".join([*head, "", ""]).encode("latin-1") + body
+    if answer.drip_s:
+        for letter in sent:
+            if closing.wait(answer.drip_s):
+                return False
+            connection.sendall(bytes([letter]))
+    else:
+        connection.sendall(sent)
     return answer.body_sent_bytes is None and not answer.closes
 
 
