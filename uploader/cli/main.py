@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "stop": ("stop:command", "End running engines cleanly."),
     "engine": ("engine:command", "Host an engine for another program; says one line when it is up."),
     "history": ("history:command", "Have I sent this file? And what became of the latest runs."),
+    "repair": ("repair:command", "Heal what has come apart: objects without records and the reverse."),
     "serve": ("serve:command", "Start, find or stop the built-in catalog."),
     "catalog": ("catalog:command", "Prepare a catalog."),
     "spec": ("spec:command", "Work with specs."),
