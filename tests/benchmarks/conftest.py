@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import random
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from ground import Ground
+from page import PAIRS, QUICK, Findings, show
 from peer_environment import Peer, peer_bin
-from race import Course, machine
-
-from uploader.embedded.lifecycle import ensure_running, stop
+from race import Course
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-PAIRS = int(os.environ.get("NANOFERRY_BENCH_PAIRS", "5"))
-
-
-@dataclass
-class Findings:
-    """Sections of the page, by their number."""
-
-    sections: dict[int, str] = field(default_factory=dict)
-    load_before: float = field(default_factory=lambda: os.getloadavg()[0])
-
-    def page(self) -> str:
-        """The whole page."""
-        today = dt.datetime.now(dt.UTC).date().isoformat()
-        return "\n".join(
-            [
-                _HEAD.format(
-                    date=today, machine=machine(), before=self.load_before, after=os.getloadavg()[0]
-                ),
-                *(self.sections[n] for n in sorted(self.sections)),
-            ]
-        )
+SECTIONS = 9
 
 
 @pytest.fixture(scope="session")
-def findings() -> Iterator[Findings]:
+def bench_dir() -> Iterator[Path]:
+    """Where servers, journals and trees lie."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=os.environ.get("NANOFERRY_BENCH_DIR")) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def findings(bench_dir: Path) -> Iterator[Findings]:
     """What the benchmarks of this session found; written to docs/benchmarks.md at its end, when all of them ran."""
-    found = Findings()
+    found = Findings(file_system=_file_system(bench_dir))
     yield found
-    if len(found.sections) == 3:
+    if len(found.sections) == SECTIONS and not QUICK:
         PAGE.write_text(found.page(), "utf-8")
+    else:
+        show(found.page())
 
 
 @pytest.fixture(scope="session")
@@ -55,37 +44,29 @@ def pairs() -> range:
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Iterator[Callable[[int, int], Course]]:
+def ground(bench_dir: Path) -> Iterator[Ground]:
+    """A folder of this test alone: trees of gigabytes must not wait for the end of the session."""
+    scratch = Path(tempfile.mkdtemp(dir=bench_dir))
+    yield Ground(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+@pytest.fixture
+def course(ground: Ground) -> Iterator[Callable[[int, int], Course]]:
     """A course over a tree of so many files of so many bytes; its server is a process of its own."""
-    data = tmp_path / "server"
-    data.mkdir()
-    home = tmp_path / "home"
+    home = ground.fresh("home")
     home.mkdir()
+    with ground.server() as server:
 
-    def make(files: int, size_bytes: int) -> Course:
-        tree = tmp_path / "tree"
-        noise = random.Random(1)
-        for number in range(files):
-            file = tree / f"part {number // 100}" / f"file_{number:04d}.bin"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("wb") as stream:
-                for start in range(0, size_bytes, 1 << 24):
-                    stream.write(noise.randbytes(min(1 << 24, size_bytes - start)))
-        endpoint = ensure_running(data)
-        return Course(endpoint, Peer(peer_bin(), home), tree, tmp_path)
+        def make(files: int, size_bytes: int) -> Course:
+            return Course(server, Peer(peer_bin(), home), ground.tree(files, size_bytes), ground.scratch)
 
-    yield make
-    stop(data)
+        yield make
 
 
-_HEAD = """# Benchmarks
-
-Written by `make bench` on {date}. Machine: {machine}. Load average before {before:.1f}, at the end {after:.1f}.
-
-Ours (`nanoferry upload`) and the reference client (`deriva-upload-cli`) carry the same tree with the same bulk-upload
-document into the same embedded server, in turn: ours, theirs, ours, theirs, … Every run has a new table and new object
-names, ours a new journal too. Times are those of whole processes, from start to exit, start of the interpreter included;
-memory is the peak of the largest process of a client. Figures are medians, in brackets the least and the most; a ratio is
-taken pair by pair, so that a machine that is slow for a while slows both. Files are in the page cache; names hold the
-MD5, so both clients read a file to hash it before they send it. `NANOFERRY_BENCH_PAIRS` sets the number of pairs.
-"""
+def _file_system(folder: Path) -> str:
+    """The kind of file system a folder lies on."""
+    told = subprocess.run(
+        ["stat", "--file-system", "--format=%T", str(folder)], capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip() or "an unknown file system"

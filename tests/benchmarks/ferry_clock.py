@@ -16,22 +16,28 @@ from typing import Any
 
 from uploader.cli.main import run
 from uploader.engine.run import Engine
-from uploader.model.events import Event, FileFinished, FileStarted
+from uploader.model.events import Event, FileFinished, FileStarted, PlanMade
 
 
 class Stamps:
     """Times of files, in seconds of one clock."""
 
     def __init__(self) -> None:
-        self.first_started = 0.0
+        self.planned = self.first_started = 0.0
         self.finished = array("d")
 
     def note(self, event: Event) -> None:
-        """Keep the time of an event that tells when a file begins or ends."""
+        """Keep the time of an event that tells when the ferry or a file begins or ends."""
         if isinstance(event, FileFinished):
-            self.finished.append(datetime.fromisoformat(event.time).timestamp())
+            self.finished.append(_seconds(event))
         elif isinstance(event, FileStarted) and not self.first_started:
-            self.first_started = datetime.fromisoformat(event.time).timestamp()
+            self.first_started = _seconds(event)
+        elif isinstance(event, PlanMade):
+            self.planned = _seconds(event)
+
+
+def _seconds(event: Event) -> float:
+    return datetime.fromisoformat(event.time).timestamp()
 
 
 def main() -> int:
@@ -53,6 +59,7 @@ def main() -> int:
     code = run(sys.argv[2:])
     usage = resource.getrusage(resource.RUSAGE_SELF)
     figures = {
+        "planned": stamps.planned,
         "first_started": stamps.first_started,
         "finished": sorted(stamps.finished),
         "cpu_s": usage.ru_utime + usage.ru_stime,

@@ -11,12 +11,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-import requests
+from ground import Server
 from peer_environment import Peer
-
-from uploader.embedded.endpoint import Endpoint
 
 LAUNCHER = Path(__file__).parent / "launch.py"
 
@@ -67,7 +64,7 @@ class Lane:
 class Course:
     """A server, a tree and both clients."""
 
-    endpoint: Endpoint
+    endpoint: Server
     peer: Peer
     tree: Path
     scratch: Path
@@ -108,12 +105,12 @@ class Course:
 
     def arrived(self, lane: Lane) -> tuple[int, int]:
         """Number of rows and sum of their lengths."""
-        rows = self._ask("GET", f"/ermrest/catalog/1/entity/{lane.table}").json()
+        rows = self.endpoint.ask("GET", f"/ermrest/catalog/1/entity/{lane.table}").json()
         return len(rows), sum(row["Length"] for row in rows)
 
     def _model(self, name: str) -> None:
-        if "Bench" not in self._ask("GET", "/ermrest/catalog/1/schema").json()["schemas"]:
-            self._ask("POST", "/ermrest/catalog/1/schema/Bench")
+        if "Bench" not in self.endpoint.ask("GET", "/ermrest/catalog/1/schema").json()["schemas"]:
+            self.endpoint.ask("POST", "/ermrest/catalog/1/schema/Bench")
         columns = {"File_Name": "text", "MD5": "text", "SHA256": "text", "Length": "int8", "URI": "text"}
         table = {
             "table_name": name,
@@ -123,18 +120,7 @@ class Course:
             ],
             "keys": [{"unique_columns": ["MD5", "File_Name"]}],
         }
-        self._ask("POST", "/ermrest/catalog/1/schema/Bench/table", table)
-
-    def _ask(self, method: str, path: str, document: object = None) -> requests.Response:
-        answer = requests.request(
-            method,
-            self.endpoint.url + path,
-            json=document,
-            headers={"Authorization": f"Bearer {self.endpoint.token}"},
-            timeout=60,
-        )
-        answer.raise_for_status()
-        return answer
+        self.endpoint.ask("POST", "/ermrest/catalog/1/schema/Bench/table", table)
 
 
 def timed(command: Sequence[str], environment: Mapping[str, str]) -> Run:
@@ -158,9 +144,3 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     python = platform.python_version()
     return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {python}"
-
-
-def spread(values: Sequence[float], unit: str, *, digits: int = 2) -> str:
-    """`median (least to most)`."""
-    least, middle, most = min(values), median(values), max(values)
-    return f"{middle:.{digits}f} {unit} ({least:.{digits}f}–{most:.{digits}f})"
