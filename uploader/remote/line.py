@@ -131,7 +131,7 @@ class Line:
 
     def expect_early_answer(self) -> None:
         """Look, for a moment only, whether the server has already said why it takes no more."""
-        self.expect_answer(_EARLY_ANSWER_S)
+        self.expect_answer(min(_EARLY_ANSWER_S, self._patience.window_s))
 
     def receive(self) -> bool:
         """Add what arrives to `unread`; False at the end of the line.

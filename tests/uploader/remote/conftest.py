@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from loopback_server import Answer, Asked, LoopbackServer
@@ -37,12 +38,12 @@ def clock() -> StillClock:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[Asked], Answer]], LoopbackServer]]:
+def serve() -> Iterator[Callable[..., LoopbackServer]]:
     """Starts servers that answer by a function, and stops them."""
     started: list[LoopbackServer] = []
 
-    def start(answer: Callable[[Asked], Answer]) -> LoopbackServer:
-        started.append(LoopbackServer(answer))
+    def start(answer: Callable[[Asked], Answer], **manners: Any) -> LoopbackServer:
+        started.append(LoopbackServer(answer, **manners))
         return started[-1]
 
     yield start
@@ -55,8 +56,8 @@ def connect() -> Iterator[Callable[..., Connection]]:
     """Opens connections signed with the stand-ins' token, and closes them."""
     opened: list[Connection] = []
 
-    def open_connection(url: str, *, token: str = "secret", **settings: float) -> Connection:
-        opened.append(Connection(url, Credentials(token=token), **settings))  # type: ignore[arg-type]
+    def open_connection(url: str, *, token: str = "secret", **settings: Any) -> Connection:
+        opened.append(Connection(url, Credentials(token=token), **settings))
         return opened[-1]
 
     yield open_connection
