@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ _FIRST_EPOCHS_S = 0.15
 _FAILURES_THAT_COUNT = 3
 _SHARE_THAT_COUNTS = 0.05
 """One error in a hundred is an accident; one in twenty says that the server has too much to do."""
+_SLOWEST_FADES = 0.9
+_MOST_TOLERATED = 0.5
 _RATE_OVER_S = 3.0
 
 
@@ -40,6 +43,7 @@ class Controller:
         self._lock = threading.Lock()
         self._climb = Climb(least=least, most=max(least, most), start=start)
         self._cost = RequestCost()
+        self._errors = _Errors()
         self._permits = min(max(start, least), max(least, most))
         now_s = clock.monotonic()
         self._epoch = Epoch(self._permits, now_s)
@@ -89,17 +93,17 @@ class Controller:
             if not epoch.counts(now_s, took_s, used_s):
                 return
             epoch.add(size_bytes, took_s, ok=ok)
-            if not ok and self._is_too_much(epoch, throttled=throttled):
-                self._go_to(self._climb.cut(epoch.permits), now_s)
-            elif epoch.is_over(now_s, _FIRST_EPOCHS_S if self._climb.is_doubling else _EPOCH_S):
+            if not ok and self._errors.are_too_many(epoch, throttled=throttled):
+                self._go_to(self._after_errors(epoch), now_s)
+            elif epoch.is_over(now_s, _FIRST_EPOCHS_S if self._climb.is_leaping else _EPOCH_S):
+                self._errors.fade(epoch)
                 measured = epoch.measured(now_s, used_s)
                 self._go_to(self._climb.next(measured, self._cost.bytes_per_request), now_s)
 
-    def _is_too_much(self, epoch: Epoch, *, throttled: bool) -> bool:
-        # A server that says "slow down" is believed sooner than a line that breaks.
-        enough = _FAILURES_THAT_COUNT if throttled else 2 * _FAILURES_THAT_COUNT
-        ended = epoch.requests + epoch.failures
-        return epoch.failures >= enough and epoch.failures >= _SHARE_THAT_COUNTS * ended
+    def _after_errors(self, epoch: Epoch) -> int:
+        if self._errors.come_at_any_level(epoch):
+            return self._climb.go_on(epoch.permits)
+        return self._climb.cut(epoch.permits, is_proven=epoch.requests > 0)
 
     def _used_s(self, now_s: float) -> float:
         return self._slot_s + self._in_flight * (now_s - self._slots_as_of_s)
@@ -107,8 +111,39 @@ class Controller:
     def _go_to(self, permits: int, now_s: float) -> None:
         # At the same level nothing has to go by first: what is under way began under it.
         since_s = float("-inf") if permits == self._permits and not self._epoch.failures else now_s
+        longest_s = 0.0 if self._climb.is_leaping else _SLOWEST_FADES * self._epoch.longest_s
         self._permits = permits
-        self._epoch = Epoch(permits, since_s)
+        self._epoch = Epoch(permits, since_s, longest_s=longest_s)
+
+
+class _Errors:
+    """Tells errors that a lower level would avoid from those of a bad line, which come at any level."""
+
+    def __init__(self) -> None:
+        self._tolerated = _SHARE_THAT_COUNTS
+        self._cut_at, self._cut_share = 0, 0.0
+
+    def are_too_many(self, epoch: Epoch, *, throttled: bool) -> bool:
+        """Whether something has to be done about them now."""
+        # A server that says "slow down" is believed sooner than a line that breaks.
+        enough = _FAILURES_THAT_COUNT if throttled else 2 * _FAILURES_THAT_COUNT
+        expected = self._tolerated * (epoch.requests + epoch.failures)
+        return epoch.failures >= max(enough, expected + 2 * math.sqrt(expected))
+
+    def come_at_any_level(self, epoch: Epoch) -> bool:
+        """Whether a cut did not help, so that more cuts would not help either; they are tolerated then."""
+        share = epoch.failures / (epoch.requests + epoch.failures)
+        in_vain = epoch.permits < self._cut_at and 0.5 * self._cut_share < share < _MOST_TOLERATED
+        if in_vain:
+            self._tolerated = min(2 * max(share, self._cut_share), _MOST_TOLERATED)
+        self._cut_at, self._cut_share = epoch.permits, share
+        return in_vain
+
+    def fade(self, epoch: Epoch) -> None:
+        """An epoch went by without a cut."""
+        share = epoch.failures / max(1, epoch.requests + epoch.failures)
+        if share < 0.25 * self._tolerated:
+            self._tolerated = max(_SHARE_THAT_COUNTS, 0.9 * self._tolerated)
 
 
 class _Flow:

@@ -10,7 +10,7 @@ USUAL_REQUEST_BYTES = 125 * 1024
 
 _LEAST_REQUEST_BYTES = 4 * 1024
 _MOST_REQUEST_BYTES = 4 * 1024 * 1024
-_FADE = 0.98
+_FADE = 0.995
 """How much of what was learnt of requests is kept with each further one."""
 _LEAST_SPREAD = 0.25
 """Sizes must differ by so much (standard deviation over mean) to tell a request's cost from its bytes'."""
@@ -37,6 +37,10 @@ class Measured:
         """
         work = self.size_bytes + self.requests * request_bytes
         return self.in_flight * work / self.request_s if self.request_s > 0 else 0.0
+
+    def log_goodput(self, request_bytes: float) -> float:
+        """Its logarithm: differences are ratios."""
+        return math.log(max(self.goodput(request_bytes), 1.0))
 
 
 class RequestCost:
@@ -73,7 +77,7 @@ class Epoch:
     Only requests that began under it count: the first that ends opens the epoch, so what came before has gone by.
     """
 
-    def __init__(self, permits: int, now_s: float) -> None:
+    def __init__(self, permits: int, now_s: float, *, longest_s: float = 0.0) -> None:
         self.permits = permits
         self.failures = 0
         self._decided_s = now_s
@@ -81,7 +85,8 @@ class Epoch:
         self._requests = 0
         self._size_bytes = 0
         self._request_s = 0.0
-        self._longest_s = 0.0
+        self._longest_s = longest_s
+        """Of the slowest request so far, or that of the epoch before, faded."""
         self._slot_s_before = 0.0
 
     @property
@@ -115,6 +120,11 @@ class Epoch:
         if lasted_s < max(least_s, min(2 * self._longest_s, _MOST_S)):
             return False
         return ended >= max(8, 2 * self.permits) or (lasted_s >= _MOST_S and ended >= max(3, self.permits))
+
+    @property
+    def longest_s(self) -> float:
+        """Time of the slowest request."""
+        return self._longest_s
 
     def measured(self, now_s: float, slot_s: float) -> Measured:
         """What it has seen."""
