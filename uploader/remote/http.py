@@ -25,7 +25,7 @@ from uploader.remote.failures import WIRE_ERRORS, failure, is_stale_connection
 from uploader.remote.line import WHOLE_SLICE_BYTES, Line, Pace, Patience
 from uploader.remote.line_faults import BROKEN, TooSlow
 from uploader.remote.line_pool import LinePool
-from uploader.remote.reply import Reply, whole
+from uploader.remote.reply import Reply, refuse_web_page, whole
 from uploader.remote.reply_head import ReplyHead
 from uploader.remote.request_head import request_head, standing_lines
 from uploader.remote.server_clock import ServerClock
@@ -201,6 +201,8 @@ class Connection:
         )
         if reply.status not in accepted:
             raise refusal(method, path, reply.status, reply.headers, reply.body)
+        if reply.status < 300:
+            refuse_web_page(method, reply)
         return reply
 
     def json(self, path: str, *, query: str = "", read_timeout_s: float | None = None) -> Any:

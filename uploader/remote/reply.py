@@ -57,19 +57,38 @@ def whole(blocks: Iterable[bytes], *, status: int, path: str, host: str) -> byte
     return b"".join(taken)
 
 
-def _not_json(reply: Reply) -> BadReply:
-    if is_web_page(reply.headers, reply.body):
-        summary = "A web page came where data was expected."
-        remedy = (
-            "A sign-in page of the network or a proxy may stand between: open any site in a browser first."
-        )
+def refuse_web_page(method: str, reply: Reply) -> None:
+    """Raise BadReply for a success that is a web page: the sign-in page of some network answers for the server.
+
+    An object may be a page itself, but HEAD of one says where it lies; a 204 may name HTML and hold nothing.
+    """
+    if method == "HEAD":
+        is_page = is_web_page(reply.headers, b"") and "Content-Location" not in reply.headers
     else:
-        summary, remedy = "The server's answer can't be read as JSON.", ""
+        is_page = bool(reply.body) and is_web_page(reply.headers, reply.body)
+    if is_page:
+        raise _page_instead(reply)
+
+
+def _page_instead(reply: Reply) -> BadReply:
     error = BadReply(
-        summary,
+        "A web page came where data was expected.",
         status=reply.status,
         detail=f"{reply.path}: {summary_of(reply.headers, reply.body)}",
-        remedy=remedy,
+        remedy="A sign-in page of the network or a proxy may stand between: open any site in a browser first.",
+        path=reply.path,
+    )
+    error.in_doubt = True
+    return error
+
+
+def _not_json(reply: Reply) -> BadReply:
+    if is_web_page(reply.headers, reply.body):
+        return _page_instead(reply)
+    error = BadReply(
+        "The server's answer can't be read as JSON.",
+        status=reply.status,
+        detail=f"{reply.path}: {summary_of(reply.headers, reply.body)}",
         path=reply.path,
     )
     error.in_doubt = True
