@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -135,7 +136,9 @@ def show_crash() -> None:
 
 def urgent(text: str) -> None:
     """Say something from a signal handler: one system call, no buffer that may be half written."""
-    os.write(2, f"\n{text}\n".encode())
+    # Whoever listened may be gone: the run still ends as it was asked to.
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{text}\n".encode())
 
 
 def prepare_streams() -> None:

@@ -55,7 +55,7 @@ def command(
         raise click.UsageError("--follow shows a run to a person; `nanoferry follow --json` is for programs.")
     settings = Settings.from_environment(server=server, catalog=catalog)
     engines, records = _remembered(settings, runs)
-    if not as_json:
+    if engines and not as_json:
         # Said first: it is known at once, the server may take its time.
         console.say(*(line for engine in engines for line in engine_lines(engine)))
     state = _not_asked(settings) if offline else _within(settings, SERVER_WITHIN_S)
