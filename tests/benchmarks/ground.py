@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +137,7 @@ class Ground:
         done = subprocess.run(
             [sys.executable, str(HERE / "bare_load.py")],
             input=json.dumps(plan),
-            env=_environment(),
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -156,7 +156,7 @@ class Ground:
     ) -> Ferried:
         """Upload the tree with `nanoferry upload`, with a new journal unless one is named."""
         figures, output = self.fresh("figures"), self.fresh("said")
-        environment = _environment(
+        variables = environment(
             NANOFERRY_SERVER=server.url,
             NANOFERRY_TOKEN=server.token,
             NANOFERRY_STATE_DIR=str(state or self.fresh("state")),
@@ -166,7 +166,7 @@ class Ground:
         started = time.perf_counter()
         with output.open("wb") as said:
             child = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+                command, env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=said
             )
             with _peak_memory(child.pid) as peak:
                 code = child.wait()
@@ -186,18 +186,21 @@ class Ground:
         )
 
 
-def _environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NANOFERRY_")}
+def environment(**more: str) -> dict[str, str]:
+    """Variables of a process of ours."""
+    # Modules are compiled once, as an installation has them.
+    ours = ("NANOFERRY_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, **more}
 
 
 @contextmanager
 def _process(
-    command: Sequence[str], environment: Mapping[str, str] | None = None
+    command: Sequence[str],
 ) -> Iterator[tuple[int, str]]:
     """A helper process that prints one line when it is ready and ends with its stdin."""
     child = subprocess.Popen(
-        command, env=environment or _environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert child.stdin is not None
     assert child.stdout is not None
@@ -308,11 +311,11 @@ rules:
 def dataset_spec(server: Server, folder: Path) -> Path:
     """A spec of ours that puts a whole tree into one dataset, and the model it needs."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = _environment(
+    variables = environment(
         NANOFERRY_SERVER=server.url, NANOFERRY_TOKEN=server.token, NANOFERRY_STATE_DIR=str(folder)
     )
     command = [sys.executable, "-m", "uploader", "catalog", "init"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     path = folder / "benchmark.yaml"
     path.write_text(DATASET_SPEC, "utf-8")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ground import Server
+from ground import Server, environment
 from peer_environment import Peer
 
 LAUNCHER = Path(__file__).parent / "launch.py"
@@ -80,17 +80,15 @@ class Course:
         spec.write_text(json.dumps(document), "utf-8")
         return Lane(name, spec)
 
-    def ours(self, lane: Lane, *, extra: Mapping[str, str] | None = None) -> Run:
+    def ours(self, lane: Lane) -> Run:
         """Upload the tree with `nanoferry upload`."""
-        environment = {
-            **os.environ,
-            "NANOFERRY_SERVER": self.endpoint.url,
-            "NANOFERRY_TOKEN": self.endpoint.token,
-            "NANOFERRY_STATE_DIR": str(self.scratch / f"state-{lane.name}"),
-            **(extra or {}),
-        }
+        variables = environment(
+            NANOFERRY_SERVER=self.endpoint.url,
+            NANOFERRY_TOKEN=self.endpoint.token,
+            NANOFERRY_STATE_DIR=str(self.scratch / f"state-{lane.name}"),
+        )
         command = [str(Path(sys.executable).parent / "nanoferry"), "upload"]
-        return timed([*command, "--dir", str(self.tree), "--spec", str(lane.spec)], environment)
+        return timed([*command, "--dir", str(self.tree), "--spec", str(lane.spec)], variables)
 
     def theirs(self, lane: Lane) -> Run:
         """Upload the tree with `deriva-upload-cli`."""
@@ -123,12 +121,12 @@ class Course:
         self.endpoint.ask("POST", "/ermrest/catalog/1/schema/Bench/table", table)
 
 
-def timed(command: Sequence[str], environment: Mapping[str, str]) -> Run:
+def timed(command: Sequence[str], variables: Mapping[str, str]) -> Run:
     """Run a command to its end; a failure fails the benchmark."""
     with tempfile.TemporaryDirectory() as folder:
         figures, output = Path(folder) / "figures.json", Path(folder) / "output.txt"
         launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(figures), str(output)]
-        subprocess.run([*launcher, *command], env=dict(environment), check=True)
+        subprocess.run([*launcher, *command], env=dict(variables), check=True)
         found = json.loads(figures.read_text("utf-8"))
         assert found["code"] == 0, f"{command[0]} failed:\n{output.read_text('utf-8', 'replace')[-4000:]}"
     return Run(found["wall_s"], found["cpu_s"], found["peak_bytes"])
