@@ -139,6 +139,24 @@ def test_a_few_packed_bytes_come_out_in_bounded_blocks() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 200,
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000,
     ],
+    ids=[
+        "another protocol",
+        "another version",
+        "short status",
+        "long status",
+        "no colon",
+        "space before colon",
+        "two lengths",
+        "negative length",
+        "hexadecimal length",
+        "packed transfer",
+        "no chunk length",
+        "negative chunk",
+        "longer chunk",
+        "endless chunk length",
+        "endless trailers",
+        "endless headers",
+    ],
 )
 def test_what_is_no_http_is_refused(bytes_sent: bytes) -> None:
     with pytest.raises(OddAnswer):

@@ -251,6 +251,34 @@ def test_other_checksums_than_ours_are_a_conflict(store: HatracStore) -> None:
         store.set_checksums(stored.url, md5=md5(b"other"), sha256=None)
 
 
+# what it costs ---------------------------------------------------------------------------------
+
+
+def test_a_small_file_is_one_request(store: HatracStore, hatrac: RudeHatrac) -> None:
+    before = len(hatrac.server.asked)
+    put(store)
+    assert hatrac.server.lines()[before:] == [f"PUT {NAME}"]
+
+
+def test_a_large_file_is_its_chunks_and_seven_requests(store: HatracStore, hatrac: RudeHatrac) -> None:
+    before = len(hatrac.server.asked)
+    job = open_job(store)
+    for index, chunk in enumerate(CHUNKS):
+        store.put_chunk(job, index, chunk, md5(chunk))
+    stored = store.finalise(job)
+    store.set_checksums(stored.url, md5=md5(BODY), sha256=hashlib.sha256(BODY).digest())
+    assert [line.partition(" ")[0] for line in hatrac.server.lines()[before:]] == [
+        "POST",  # the job
+        *["PUT"] * len(CHUNKS),
+        "POST",  # finalise
+        "HEAD",  # what was published
+        "HEAD",  # which checksums it has
+        "PUT",
+        "PUT",
+        "HEAD",  # read back before the row is written
+    ]
+
+
 # lines that break ------------------------------------------------------------------------------
 
 
