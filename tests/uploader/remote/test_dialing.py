@@ -222,12 +222,73 @@ def test_bodies_of_every_size_arrive_over_tls(
     assert taking.inside[0].endswith(b"\r\n\r\n" + body)
 
 
+def test_a_proxy_may_itself_be_reached_over_tls(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS inside TLS; the proxy's certificate is verified like the server's."""
+    inner = Taking(*certificate, asks_for_tunnel=False)
+    outer = OverTls(*certificate, inner.port)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[1]))
+    monkeypatch.setattr(socket, "getaddrinfo", only_this_machine)
+    monkeypatch.setenv("HTTPS_PROXY", f"https://{HOST}:{outer.port}")
+    connection = Connection(f"https://{HOST}", Credentials())
+    try:
+        body = bytes(range(256)) * 2000
+        assert connection.request("PUT", "/x", body=body, repeatable=False).status == 200
+        assert inner.inside[0].endswith(b"\r\n\r\n" + body)
+    finally:
+        connection.close()
+        outer.close()
+        inner.close()
+    assert outer.asked[0].startswith(f"CONNECT {HOST}:443".encode())
+
+
+def only_this_machine(host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+class OverTls(Tunnel):
+    """A proxy that speaks TLS and passes on what it reads to a port of this machine."""
+
+    def __init__(self, key: Path, certificate: Path, target: int) -> None:
+        self._target = target
+        super().__init__(key, certificate)
+
+    def _tunnel(self, line: socket.socket) -> None:
+        with (
+            self.context.wrap_socket(line, server_side=True) as ours,
+            socket.create_connection(("127.0.0.1", self._target)) as theirs,
+        ):
+            self.asked.append(ours.recv(65536))
+            ours.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            ours.settimeout(0.02)
+            theirs.settimeout(0.02)
+            while self._passed_on(ours, theirs) and self._passed_on(theirs, ours):
+                pass
+
+    @staticmethod
+    def _passed_on(source: socket.socket, target: socket.socket) -> bool:
+        try:
+            block = source.recv(65536)
+        except TimeoutError:
+            return True
+        target.settimeout(5)
+        target.sendall(block)
+        target.settimeout(0.02)
+        return bool(block)
+
+
 class Taking(Tunnel):
     """Reads the whole body before it answers."""
 
+    def __init__(self, key: Path, certificate: Path, *, asks_for_tunnel: bool = True) -> None:
+        self._asks_for_tunnel = asks_for_tunnel
+        super().__init__(key, certificate)
+
     def _tunnel(self, line: socket.socket) -> None:
-        self.asked.append(line.recv(65536))
-        line.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if self._asks_for_tunnel:
+            self.asked.append(line.recv(65536))
+            line.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with self.context.wrap_socket(line, server_side=True) as secure:
             taken = secure.recv(65536)
             while b"\r\n\r\n" not in taken:
