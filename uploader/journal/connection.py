@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ SqlRow: TypeAlias = tuple[Any, ...]
 BUSY_TIMEOUT_MS = 30_000
 """How long a write waits for the other engine or window that shares the journal."""
 
+_ROOM_BYTES = 1024 * 1024
+
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -31,6 +34,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._process = os.getpid()
         with _translated(path):
             self._connection: sqlite3.Connection | None = _connected(path)
 
@@ -75,6 +79,14 @@ class Database:
     @contextmanager
     def _guarded(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _translated(self.path):
+            if self._process != os.getpid():
+                # SQLite's locks do not follow a fork: a child that wrote through this file could tear it.
+                raise JournalError(
+                    "The journal was opened by the process that this one was forked from.",
+                    detail="Nothing was read or written.",
+                    remedy="This is a mistake in the program: please report it with this message.",
+                    path=str(self.path),
+                )
             if self._connection is None:
                 raise JournalError(
                     "The journal is already closed.",
@@ -113,8 +125,8 @@ def damaged(path: Path, finding: str) -> JournalDamaged:
         f"The journal {path} is damaged: {finding}.",
         detail="It was left as it is. Files, objects and rows that were sent are safe on the server.",
         remedy=(
-            f"Move {path.name}, {path.name}-wal and {path.name}-shm to another folder and run again: "
-            "files are hashed once more, and what the catalog already holds is recognised, not sent again."
+            "Run `nanoferry repair --journal`: the damaged files are moved aside and what can be read of them is "
+            "kept. What is missing is hashed once more and recognised in the catalog, not sent again."
         ),
         path=str(path),
     )
@@ -135,11 +147,19 @@ def _translated(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_full(path: Path) -> bool:
+    """Whether the disk has no room for one more step; the files beside the journal report it as a failed write."""
+    try:
+        return shutil.disk_usage(path.parent).free < _ROOM_BYTES
+    except OSError:
+        return False
+
+
 def _in_our_words(path: Path, error: sqlite3.Error) -> JournalError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return damaged(path, str(error))
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and _is_full(path)):
         return JournalFull(
             f"The disk under the journal {path} is full.",
             detail="Everything acknowledged before was kept; this step was not noted.",

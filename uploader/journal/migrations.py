@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 from uploader.journal.connection import Database, damaged
 from uploader.model.errors import JournalTooNew
@@ -249,18 +250,23 @@ def migrate(database: Database, steps: tuple[str, ...] = STEPS) -> None:
     if version == newest:
         return
     if version > newest:
-        raise JournalTooNew(
-            f"The journal {database.path} is of a newer Nanoferry (version {version}; this one knows {newest}).",
-            detail="It was left as it is; nothing was read or sent.",
-            remedy="Install the newer Nanoferry again, or set NANOFERRY_STATE_DIR to another folder for this one.",
-            path=str(database.path),
-        )
+        raise too_new(database.path, version, newest)
     for number in range(version + 1, newest + 1):
         with database.write() as connection:
             for statement in _statements(steps[number - 1]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {number}")
+
+
+def too_new(path: Path, version: int, newest: int = len(STEPS)) -> JournalTooNew:
+    """The error for the journal of a newer program."""
+    return JournalTooNew(
+        f"The journal {path} is of a newer Nanoferry (version {version}; this one knows {newest}).",
+        detail="It was left as it is; nothing was read or sent.",
+        remedy="Install the newer Nanoferry again, or set NANOFERRY_STATE_DIR to another folder for this one.",
+        path=str(path),
+    )
 
 
 def _version(database: Database) -> int:

@@ -12,9 +12,15 @@ from uploader.model.errors import JournalError
 from uploader.model.mounts import Volume, volume_of
 
 FILE_NAME = "journal.sqlite3"
+OPENING_LOCK = "journal.lock"
+"""Held while the file is made, migrated or repaired, so that two programs do it one after the other."""
 
 _ALWAYS_CHECKED_BYTES = 16 * 1024 * 1024
 """Up to this size every opening checks the whole file (some 20 ms); above, only after an unclean end."""
+
+_CHECKED_BYTES = 64 * 1024 * 1024
+"""Nor is a larger file read after an unclean end: a kill or a power cut cannot tear it, and damage by the disk is
+noticed when a torn page is read."""
 
 
 def open_database(folder: Path, *, volume: Callable[[Path], Volume] = volume_of) -> Database:
@@ -24,8 +30,7 @@ def open_database(folder: Path, *, volume: Callable[[Path], Volume] = volume_of)
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_network(folder, volume(folder))
-        # Two programs that make or migrate one journal at the same moment do it one after the other.
-        with held(folder / "journal.lock"):
+        with held(folder / OPENING_LOCK):
             unclean = _size_bytes(path.with_name(f"{FILE_NAME}-wal")) > 0
             database = Database(path)
             try:
@@ -55,7 +60,8 @@ def _refuse_network(folder: Path, volume: Volume) -> None:
 
 
 def _refuse_damaged(database: Database, *, unclean: bool) -> None:
-    if not unclean and _size_bytes(database.path) > _ALWAYS_CHECKED_BYTES:
+    # A log that was left behind is the mark of an unclean end: the last one to close the file takes it away.
+    if _size_bytes(database.path) > (_CHECKED_BYTES if unclean else _ALWAYS_CHECKED_BYTES):
         return
     finding = str(database.read("PRAGMA quick_check(1)")[0][0])
     if finding != "ok":

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from uploader.journal import caches, claims, commands, deliveries, history, jobs, lineup, runs, survey
+from uploader.journal import (
+    caches,
+    claims,
+    commands,
+    deliveries,
+    history,
+    jobs,
+    lineup,
+    pruning,
+    repair,
+    runs,
+    survey,
+)
 from uploader.journal.connection import Database
 from uploader.journal.opening import open_database
 from uploader.model.control import Command, EngineRecord, Intent, Lane, Order, SentFile, Standing
 from uploader.model.entries import Decision, Delivery, Entry, Found, HeldDelivery, Job, Purpose, RunRecord
+from uploader.model.errors import JournalDamaged
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
 from uploader.model.mounts import Volume, volume_of
@@ -18,26 +32,43 @@ from uploader.model.ports import Row
 from validation.instruments.model import Header
 from validation.model import Issue
 
+log = logging.getLogger(__name__)
+
 
 def _utc_now() -> str:
     return datetime.now(UTC).isoformat()
 
 
 def open_journal(
-    folder: Path, *, volume: Callable[[Path], Volume] = volume_of, now: Callable[[], str] = _utc_now
+    folder: Path,
+    *,
+    salvage: bool = False,
+    volume: Callable[[Path], Volume] = volume_of,
+    now: Callable[[], str] = _utc_now,
 ) -> SqliteJournal:
     """The journal of this state folder, made when new.
 
-    Raises JournalError for an unfit folder, JournalTooNew for a newer program's file,
-    JournalDamaged for a torn one.
+    Raises JournalError for an unfit folder, JournalTooNew for a newer program's file, JournalDamaged for a torn
+    one; with `salvage`, for whoever runs unattended, what can be read of a torn one is saved into a new one.
     """
-    return SqliteJournal(open_database(folder, volume=volume), now)
+    try:
+        return SqliteJournal(open_database(folder, volume=volume), now)
+    except JournalDamaged:
+        if not salvage:
+            raise
+    saved = repair.salvage(folder, now=now)
+    log.warning("%s", saved.summary)
+    return SqliteJournal(open_database(folder, volume=volume), now, salvaged=saved)
 
 
 class SqliteJournal:
     """`ports.Journal` over SQLite; may be called from any thread, and several processes may share the file."""
 
-    def __init__(self, database: Database, now: Callable[[], str]) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], str], *, salvaged: repair.Salvage | None = None
+    ) -> None:
+        self.salvaged = salvaged
+        """What was saved of a damaged file when this one was opened."""
         self._database = database
         self._now = now
         claims.prepare(database)
@@ -84,6 +115,7 @@ class SqliteJournal:
             purpose=purpose,
             started=self._now(),
         )
+        pruning.prune(self._database, today=self._today())
 
     def finish_run(self, run: str, *, outcomes: Mapping[str, int], interrupted: bool, receipt: str) -> None:
         """Note how a run ended."""

@@ -76,7 +76,7 @@ def test_a_file_that_is_no_database_is_named_damaged(state_dir: Path) -> None:
         open_journal(state_dir)
 
     assert "safe on the server" in caught.value.detail
-    assert "journal.sqlite3-wal" in caught.value.remedy
+    assert "nanoferry repair --journal" in caught.value.remedy
 
 
 def test_a_torn_page_is_found_when_opening(state_dir: Path, many_targets: None) -> None:
@@ -162,20 +162,6 @@ def test_many_open_a_new_journal_at_the_same_moment(state_dir: Path) -> None:
     assert len({journal.target("catalog.example.org", "1") for journal in journals}) == 1
     for journal in journals:
         journal.close()
-
-
-def test_a_full_disk_parks_instead_of_failing(state_dir: Path) -> None:
-    journal = open_journal(state_dir)
-    journal.close()
-    database = Database(file_of(state_dir))
-    pages = database.read("PRAGMA page_count")[0][0]
-    database.read(f"PRAGMA max_page_count = {pages}")  # SQLite's own way to play a full disk
-
-    with pytest.raises(JournalError, match="full") as caught:
-        database.change("INSERT INTO targets (server, catalog) VALUES (?, '1')", ("x" * 500_000,))
-
-    assert caught.value.retry == "after-fix"
-    database.close()
 
 
 def test_a_large_journal_is_checked_after_an_unclean_end_only(

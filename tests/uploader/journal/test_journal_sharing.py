@@ -1,8 +1,7 @@
-"""Several engines on one journal, a power cut at any frame, and what the journal costs."""
+"""Several engines on one journal, and what the journal costs."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,35 +35,6 @@ def test_two_engines_write_to_one_journal(state_dir: Path) -> None:
     for journal in journals:
         assert set(journal.deliveries(target, TABLE, keys)) == set(keys)
         journal.close()
-
-
-def test_after_a_power_cut_at_any_frame_the_journal_holds_a_moment_of_its_past(
-    state_dir: Path, tmp_path: Path
-) -> None:
-    journal = open_journal(state_dir)
-    target = journal.target("catalog.example.org", "1")
-    keys = [f"{number:03}" for number in range(12)]
-    for key in keys:
-        intend(journal, target, key)
-    wal = (state_dir / "journal.sqlite3-wal").read_bytes()
-    assert len(wal) > 32 + 12 * 4120  # a header, then frames of one page and 24 bytes
-
-    past = []
-    for number, cut in enumerate(range(32, len(wal) + 1, 4120 // 2)):
-        copy = tmp_path / f"copy {number}"
-        copy.mkdir()
-        shutil.copy(state_dir / "journal.sqlite3", copy)
-        (copy / "journal.sqlite3-wal").write_bytes(wal[:cut])
-        reopened = open_journal(copy)
-        held = sorted(reopened.deliveries(reopened.target("catalog.example.org", "1"), TABLE, keys))
-        assert held == keys[: len(held)]
-        past.append(len(held))
-        reopened.close()
-        shutil.rmtree(copy)
-
-    assert past == sorted(past)
-    assert past[-1] == 12
-    journal.close()
 
 
 def survey_of(count: int) -> list[Found]:
