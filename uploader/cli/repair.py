@@ -18,6 +18,9 @@ from uploader.cli.options import catalog_option, folder, json_option, server_opt
 from uploader.cli.spec_choice import chosen_spec
 from uploader.cli.upload import carry
 from uploader.engine.repair import Ailment, Cure, Examination, Trouble, treat
+from uploader.journal.opening import FILE_NAME
+from uploader.journal.repair import salvage
+from uploader.journal.soundness import fault_of
 from uploader.journal.store import SqliteJournal
 from uploader.model.errors import SettingsError
 from uploader.model.ports import Catalog
@@ -40,12 +43,16 @@ Examples:
   nanoferry repair                        look, and say what would be done
   nanoferry repair --yes                  do it
   nanoferry repair --dir /data/session7   look only at what was sent from there
+  nanoferry repair --journal              check this machine's journal
 """
 
 
 @click.command("repair", epilog=_EXAMPLES)
 @click.option(
     "--dir", "within", type=folder, multiple=True, metavar="DIR", help="Look only at files at or below DIR."
+)
+@click.option(
+    "--journal", "of_journal", is_flag=True, help="Check and heal the journal itself; asks no server."
 )
 @click.option("--yes", is_flag=True, help="Do what the plan says; without it nothing is changed.")
 @spec_option
@@ -55,6 +62,7 @@ Examples:
 def command(
     *,
     within: tuple[Path, ...],
+    of_journal: bool,
     yes: bool,
     spec: str | None,
     server: str | None,
@@ -71,6 +79,8 @@ def command(
     """
     console = Console(json_lines=as_json)
     settings = Settings.from_environment(server=server, catalog=catalog)
+    if of_journal:
+        return _journal(console, settings, yes=yes)
     here = [place.absolute() for place in within]
     with memory(settings) as journal:
         if journal is None:
@@ -89,6 +99,35 @@ def command(
             console.say("Nothing was changed. To do it, give the same command --yes.")
         return Exit.SOMETHING_LEFT if found else Exit.DONE
     return _uploaded(console, settings, found, spec)
+
+
+def _journal(console: Console, settings: Settings, *, yes: bool) -> Exit:
+    """Check our own memory; save what can be read of a damaged one into a new one."""
+    folder_of_state = settings.state_dir
+    if not (folder_of_state / FILE_NAME).is_file():
+        console.say(f"There is no journal in {folder_of_state}: nothing was ever sent from here.")
+        return Exit.DONE
+    fault = fault_of(folder_of_state)
+    saved = salvage(folder_of_state) if fault and yes else None
+    if console.json_lines:
+        rows = dict(saved.rows) if saved else {}
+        console.emit(
+            {
+                "schema": "nanoferry.salvage/1",
+                "fault": fault,
+                "moved_to": str(saved.moved_to) if saved else "",
+                "rows": rows,
+            }
+        )
+    elif saved is not None:
+        console.say(fault, saved.summary)
+    elif fault:
+        console.say(
+            fault, "With --yes its files are moved aside, and what can be read of them is kept in a new one."
+        )
+    else:
+        console.say(f"The journal in {folder_of_state} is sound.")
+    return Exit.SOMETHING_LEFT if fault and saved is None else Exit.DONE
 
 
 def _examined(
