@@ -62,6 +62,11 @@ class Ferried:
     finished_s: tuple[float, ...]
     """When each file was finished, from the first one's start."""
     said: str
+    read_bytes: int = 0
+    """From files, by the main process."""
+    journal_writes: int = 0
+    """Transactions; counted only where asked for, because counting costs time."""
+    journal_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +158,16 @@ class Ground:
         spec: Path,
         *,
         state: Path | None = None,
+        counts: bool = False,
     ) -> Ferried:
         """Upload the tree with `nanoferry upload`, with a new journal unless one is named."""
         figures, output = self.fresh("figures"), self.fresh("said")
+        state = state or self.fresh("state")
         variables = environment(
             NANOFERRY_SERVER=server.url,
             NANOFERRY_TOKEN=server.token,
-            NANOFERRY_STATE_DIR=str(state or self.fresh("state")),
+            NANOFERRY_STATE_DIR=str(state),
+            FERRY_CLOCK_COUNTS="1" if counts else "",
         )
         command = [sys.executable, str(HERE / "ferry_clock.py"), str(figures)]
         command += ["upload", "--dir", str(tree), "--spec", str(spec)]
@@ -183,6 +191,9 @@ class Ground:
             peak_bytes=peak[0],
             finished_s=tuple(time_s - first for time_s in finished),
             said=told,
+            read_bytes=found["read_bytes"],
+            journal_writes=found.get("journal_writes", 0),
+            journal_bytes=sum(path.stat().st_size for path in state.glob("journal*") if path.is_file()),
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from requests_seen import counting
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from uploader.embedded import server
@@ -46,7 +47,7 @@ def main() -> None:
     plain = server.embedded_app
 
     def embedded_app(**parts: Any) -> ASGIApp:
-        return slowed(plain(**parts), parts["port"], extra_ms / 1000)
+        return counting(slowed(plain(**parts), parts["port"], extra_ms / 1000))
 
     server.embedded_app = embedded_app
     with server.in_thread(data_dir) as endpoint:
