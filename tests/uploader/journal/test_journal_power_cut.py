@@ -176,7 +176,7 @@ def test_a_log_cut_anywhere_gives_a_moment_of_the_past(state_dir: Path, tmp_path
     boundaries = list(range(HEADER_BYTES, len(wal) + 1, FRAME_BYTES))
     rng = random.Random(4)
     inside = [place + rng.randrange(1, FRAME_BYTES) for place in rng.sample(boundaries[:-1], 10)]
-    past = []
+    past: list[int] = []
     for place in sorted([0, 10, *boundaries, *inside]):
         copy = cut(state_dir, tmp_path / "copy", wal[:place])
         moment = transactions_in(copy)
