@@ -5,12 +5,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
+SOAK_MINUTES ?= 30
+FAULT_LINES := $(CURDIR)/build/faults.jsonl
 # The first Python on the path that is new enough.
 PYTHON ?= $(shell sh packaging/find-python.sh)
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help demo test lint types contracts format long bench wheel clean
+.PHONY: help demo test lint types contracts format long soak bench wheel clean
 
 help:
 	@echo "make demo       make an example session and carry it into the built-in catalog"
@@ -18,7 +20,8 @@ help:
 	@echo "make lint       check style and form;   make format   put the form right"
 	@echo "make types      check the types"
 	@echo "make contracts  check who may import whom"
-	@echo "make long       run the full sweeps and soaks"
+	@echo "make long       run the full sweeps and write the table of faults, docs/faults.md"
+	@echo "make soak       run the engine under faults for SOAK_MINUTES (30)"
 	@echo "make bench      run the benchmarks"
 	@echo "make wheel      build the wheel into dist/"
 	@echo "make clean      remove everything that was built or installed here"
@@ -32,7 +35,13 @@ test: $(DEV_STAMP)
 
 long: $(DEV_STAMP)
 	@sh packaging/test-packages.sh
-	$(BIN)/pytest -m long $(PYTEST_FLAGS)
+	$(BIN)/pytest -m long --ignore-glob "tests/engine/test_faults_table*" $(PYTEST_FLAGS)
+	@mkdir -p build && rm -f $(FAULT_LINES)
+	FERRY_FAULT_TABLE=$(FAULT_LINES) $(BIN)/pytest tests/engine/test_faults_table*.py $(PYTEST_FLAGS)
+	$(BIN)/python tests/faults/fault_table.py $(FAULT_LINES) docs/faults.md "make long"
+
+soak: $(DEV_STAMP)
+	PYTHONPATH=tests/faults:tests/engine $(BIN)/python tests/soak/soak.py --minutes $(SOAK_MINUTES)
 
 bench: $(DEV_STAMP)
 	$(BIN)/pytest -m bench -s $(PYTEST_FLAGS)

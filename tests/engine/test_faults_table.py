@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aftermath import DONE, Dropped, check, drop
 from fault_proxy import Fault, FaultPlan, FaultProxy, Kind
+from ferries import until
 from ferry_world import World
 from loopback_server import Asked
 from scaled import AT_ONCE, scale
@@ -76,6 +77,8 @@ class Case:
     """The act comes while the so-manieth file or chunk is on the line; 0: before the run."""
     lasts: bool = False
     """Until the engine parks or ends; otherwise each request is befallen a few times only."""
+    known: str = ""
+    """Why the engine does not survive it yet."""
 
     def __str__(self) -> str:
         return self.fault
@@ -120,6 +123,10 @@ def for_good(kind: Kind, where: str, after: int = 4) -> tuple[Fault, ...]:
     return (Fault(kind, where, after=after, per_request=None),)
 
 
+def late(where: str, rate: float = 1.0) -> tuple[Fault, ...]:
+    return (Fault(Kind.LATE, where, rate=rate, delay_s=0.25),)
+
+
 def storm(seed: int) -> Case:
     kinds = (
         *(Kind.CUT_BEFORE, Kind.CUT_BODY, Kind.RESET_BODY, Kind.CUT_AFTER, Kind.CUT_REPLY, Kind.CUT_HEAD),
@@ -130,6 +137,8 @@ def storm(seed: int) -> Case:
         tuple(Fault(kind, ANYTHING, rate=0.04, retry_after_s=0) for kind in kinds),
     )
 
+
+A_JOB_LEFT = "the engine looks for the job it may have opened too early, opens another, and one is left over"
 
 CASES = (
     Case("connection refused before the run", act=refuse, lasts=True),
@@ -167,6 +176,12 @@ CASES = (
     Case("lost reply of a checksum", burst(Kind.CUT_AFTER, CHECKSUM, 1, 1.0)),
     Case("lost reply of parents", burst(Kind.CUT_AFTER, PARENT_ROWS, 1, 1.0)),
     Case("lost reply of rows", burst(Kind.CUT_AFTER, FILE_ROWS, 1, 1.0)),
+    Case("files and chunks that arrive after the client has given up", late(BYTES, 0.3)),
+    Case("rows that arrive after the client has given up", late(FILE_ROWS)),
+    Case("parents that arrive after the client has given up", late(PARENT_ROWS)),
+    Case("namespaces that arrive after the client has given up", late(NAMESPACE)),
+    Case("a finalise that arrives after the client has given up", late(FINALISE)),
+    Case("a job that is opened after the client has given up", late(OPEN), known=A_JOB_LEFT),
     Case("lost reply of rows, every time", for_good(Kind.CUT_AFTER, FILE_ROWS, 0), lasts=True),
     Case("lost reply of finalise, every time", for_good(Kind.CUT_AFTER, FINALISE, 0), lasts=True),
     Case("job vanished on the server", (Fault(Kind.VANISHED, CHUNK, after=6, at_most=1),)),
@@ -240,7 +255,11 @@ def _why(result: FileResult) -> str:
     return f"{result.path} {result.outcome}: {result.error} {' '.join(found)}"
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+def _marked(case: Case) -> Any:
+    return pytest.param(case, marks=[pytest.mark.xfail(reason=case.known)] if case.known else [])
+
+
+@pytest.mark.parametrize("case", [_marked(case) for case in CASES], ids=str)
 def test_after_a_fault_everything_is_there_once(case: Case, scene: Scene, quiet: dict[str, Any]) -> None:
     acted = 0
 
@@ -267,6 +286,7 @@ def test_after_a_fault_everything_is_there_once(case: Case, scene: Scene, quiet:
     scene.lift()
     scene.line.plan = FaultPlan([])
     assert struck + acted + case.lasts > 0
+    until(lambda: scene.line.late == 0, "what was late has arrived")
     check(
         scene.world,
         scene.dropped,

@@ -252,9 +252,12 @@ def test_a_full_disk_under_the_journal(limit: str, harbour: Harbour, quiet: dict
 def test_the_second_engine_on_a_folder_is_told_who_has_it(harbour: Harbour, quiet: dict[str, Any]) -> None:
     first = harbour.start()
     harbour.reach_the_line(first)
+    first.process.send_signal(signal.SIGSTOP)
     second = harbour.start()
     assert second.wait() == 2
     assert str(first.process.pid) in second.said()
+    first.process.send_signal(signal.SIGCONT)
+    harbour.caught()
     assert first.wait() == 0
     compare(harbour, quiet, "two engines on one folder", 1)
 

@@ -96,7 +96,7 @@ def check(
     assert (lost, doubled) == (0, 0), line
     assert 0 <= resent <= ledger.in_flight_bytes, line
     state = world.end_state()
-    assert state["jobs"] == []
+    assert state["jobs"] == [], state["jobs"]
     assert state == expected
     _assert_clean_journal(world)
     return line

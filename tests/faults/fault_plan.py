@@ -21,6 +21,7 @@ class Kind(StrEnum):
     CUT_BEFORE = "the line breaks before the server hears of the request"
     CUT_BODY = "the line breaks in the middle of the request's body"
     RESET_BODY = "the connection is reset in the middle of the request's body"
+    LATE = "the line breaks; the server hears of the request only a moment later"
     CUT_AFTER = "the server has done it, the reply is lost"
     CUT_REPLY = "the server has done it, half of the reply's body arrives"
     CUT_HEAD = "the server has done it, half of the reply's head arrives"

@@ -43,12 +43,15 @@ class FaultProxy:
         self.ledger = Ledger()
         self.asked: list[Asked] = []
         """Every request that reached the proxy, in order of arrival; bodies are not kept."""
+        self.late = 0
+        """Requests that the client has given up and the server has not heard of yet."""
         self.skewed_dates = skewed_dates
         """Every reply bears a date decades from now."""
         self.before_forwarding: Callable[[Asked], None] = lambda _: None
         self._lock = threading.Lock()
         self._connections: dict[int, socket.socket] = {}
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[int, threading.Thread] = {}
+        self._count = 0
         self._closed = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
@@ -93,8 +96,14 @@ class FaultProxy:
     def close(self) -> None:
         if not self._closed:
             self.go_down()
-        for thread in self._threads:
+        for thread in list(self._threads.values()):
             thread.join(timeout=10)
+
+    def forget(self) -> None:
+        """Drop what is known of requests that are over: for runs of hours."""
+        with self._lock:
+            self.asked = []
+        self.ledger.forget()
 
     def __enter__(self) -> FaultProxy:
         return self
@@ -113,12 +122,13 @@ class FaultProxy:
                 if self._closed:
                     connection.close()
                     return
-                number = len(self._threads) + 1
+                self._count += 1
+                number = self._count
                 self._connections[number] = connection
                 thread = threading.Thread(
                     target=self._serve, args=(connection, number), name="fault-line", daemon=True
                 )
-                self._threads.append(thread)
+                self._threads[number] = thread
             thread.start()
 
     def _serve(self, connection: socket.socket, number: int) -> None:
@@ -135,6 +145,7 @@ class FaultProxy:
             _hang_up(connection)
             with self._lock:
                 self._connections.pop(number, None)
+                self._threads.pop(number, None)
 
 
 class _Exchange:
@@ -180,6 +191,9 @@ class _Exchange:
                 return False
             case Kind.CUT_AFTER:
                 self._forwarded(asked, incoming)
+                return False
+            case Kind.LATE:
+                self._forward_late(asked, incoming, fault.delay_s)
                 return False
             case Kind.CUT_REPLY:
                 answer = self._forwarded(asked, incoming)
@@ -246,6 +260,18 @@ class _Exchange:
             upstream.send(piece)
         self.close()
         self._upstream = None
+
+    def _forward_late(self, asked: Asked, incoming: _Incoming, delay_s: float) -> None:
+        whole = b"".join(incoming)
+        self._proxy.late += 1
+        _hang_up(self._connection)
+        time.sleep(delay_s)
+        try:
+            upstream = self._begin(asked)
+            upstream.send(whole)
+            upstream.getresponse().read()
+        finally:
+            self._proxy.late -= 1
 
     def _delete_job(self, asked: Asked) -> None:
         job = asked.path.rpartition("/")[0]

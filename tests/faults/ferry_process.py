@@ -11,7 +11,6 @@ import os
 import resource
 import signal
 import sqlite3
-import sys
 from typing import Any
 
 from scaled import scale_this_process
@@ -48,4 +47,4 @@ if __name__ == "__main__":
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, largest_bytes))
     break_the_journal()
     scale_this_process()
-    sys.exit(main())
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -77,13 +76,11 @@ class Ledger:
         with self._lock:
             self.caught.update({id(body): body for body in self.bodies[number:]})
 
-    def wait_for(self, bodies: int, *, deadline_s: float = 30.0) -> None:
-        """Return when so many bodies have begun."""
-        until = time.monotonic() + deadline_s
-        while len(self.bodies) < bodies:
-            if time.monotonic() > until:
-                raise TimeoutError(f"only {len(self.bodies)} of {bodies} bodies came")
-            time.sleep(0.001)
+    def forget(self) -> None:
+        """Drop what is over."""
+        with self._lock:
+            self.bodies = [body for body in self.bodies if not body.is_over]
+            self.caught.clear()
 
     @property
     def received_bytes(self) -> int:
