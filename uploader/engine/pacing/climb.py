@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -22,7 +23,7 @@ _CHANGED = 0.2
 """The goodput of a level differs by so much (logarithm) from what it was: the world has changed."""
 _LEAST_NOISE = 0.02
 _MOST_PAIRS = 6
-_FIRST_REST, _LONGEST_REST = 2, 24
+_FIRST_REST, _LONGEST_REST = 6, 48
 """Epochs without a trial after none was better."""
 _CEILING_EPOCHS, _LONGEST_CEILING_EPOCHS = 40, 640
 _BUSY = 0.7
@@ -72,6 +73,7 @@ class Climb:
         self._is_upward = True
         self._leapt_from = self._best.permits
         self._to_try: list[int] = []
+        self._looks_far = True
         self._noise = 0.03
         """How much the logarithm of the goodput of a level varies by itself."""
         self._odd_ones = 0
@@ -99,14 +101,16 @@ class Climb:
     def cut(self, permits: int, *, is_proven: bool) -> int:
         """The level after this one drew errors: half of it, or the best known below it.
 
-        `is_proven`: some requests succeeded, so it is the number that was too high; it is not tried for a while.
+        `is_proven`: some requests succeeded. Then, or where fewer did well, it is the number that was too high, and
+        it is not tried for a while.
         """
-        if is_proven:
+        is_better_below = bool(self._best.epochs) and self._best.permits < permits
+        if is_proven or is_better_below:
             self._ceiling = max(self._least, permits - 1)
             self._ceiling_left = self._next_ceiling
             self._next_ceiling = min(2 * self._next_ceiling, _LONGEST_CEILING_EPOCHS)
         self._trial = None
-        if self._best.epochs and self._best.permits < permits:
+        if is_better_below:
             return self._settle()
         return self._leap_from(max(self._least, permits // 2))
 
@@ -141,6 +145,9 @@ class Climb:
     def _further(self, permits: int) -> int:
         further = 2 * permits if self._is_upward else permits // 2
         further = min(max(further, self._least), self._highest)
+        if further == permits and not self._is_upward and permits == self._leapt_from:
+            self._is_upward = True
+            return self._further(permits)
         return further if further != permits else self._settle()
 
     def _landed(self, last: _Level) -> int:
@@ -170,10 +177,10 @@ class Climb:
     def _worth(self, level: _Level, last: int = 0) -> float:
         return level.worth(self._request_bytes, last)
 
-    def _neighbours(self, *, upward_first: bool) -> list[int]:
+    def _neighbours(self, *, upward_first: bool, steps: Sequence[float] = _STEPS) -> list[int]:
         here = self._best.permits
         wanted: list[int] = []
-        for step in _STEPS:
+        for step in steps:
             pair = [max(here + 1, round(here * step)), min(here - 1, round(here / step))]
             wanted += pair if upward_first else pair[::-1]
         allowed = (min(max(each, self._least), self._highest) for each in wanted)
@@ -190,7 +197,10 @@ class Climb:
             if self._rest > 0:
                 return self._best.permits
             self._phase, self._is_upward = _Phase.TRYING, not self._is_upward
-            self._to_try = self._neighbours(upward_first=self._is_upward)
+            # Far ones were found worse not long ago: every other time the near ones will do.
+            self._looks_far = not self._looks_far
+            steps = _STEPS if self._looks_far else _STEPS[-1:]
+            self._to_try = self._neighbours(upward_first=self._is_upward, steps=steps)
         return self._next_trial()
 
     def _next_trial(self) -> int:
@@ -208,6 +218,10 @@ class Climb:
         tries = len(trial.epochs)
         # The latest ones of the best, as many: both lived through the same time.
         compared = min(tries, len(self._best.epochs))
+        gain = self._mean(trial) - self._mean(self._best, compared)
+        if gain > _CHANGED + max(0.0, math.log(trial.permits / self._best.permits)):
+            # More than a trial can bring: the world became better meanwhile, or this one is far too high.
+            return self._leap_from(trial.permits, is_upward=trial.permits > self._best.permits)
         difference = self._worth(trial) - self._worth(self._best, compared)
         error = self._noise * math.sqrt(1 / tries + 1 / compared)
         if abs(difference) < 2 * error and tries < self._pairs_worth_it():

@@ -12,7 +12,7 @@ from uploader.model.ports import Clock
 
 LEAST, MOST, START = 1, 64, 4
 
-_EPOCH_S = 0.5
+_EPOCH_S = 0.3
 _FIRST_EPOCHS_S = 0.15
 """While doubling, differences are large and time is short: a run may last seconds."""
 _FAILURES_THAT_COUNT = 3
