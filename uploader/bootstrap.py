@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,9 @@ from validation.spec.model import Spec
 
 if TYPE_CHECKING:
     from uploader.embedded.endpoint import Endpoint
+    from uploader.engine.control.levers import Levers
+    from uploader.engine.health.host import HostHealth
+    from uploader.engine.limits import Limits
     from uploader.engine.run import Engine
     from uploader.remote.ermrest import ErmrestCatalog
     from uploader.remote.http import Connection
@@ -107,10 +111,13 @@ class Remote:
 
 
 @contextmanager
-def connect(settings: Settings, clock: Clock | None = None) -> Iterator[Remote]:
+def connect(
+    settings: Settings, clock: Clock | None = None, *, pace: Callable[[int], None] | None = None
+) -> Iterator[Remote]:
     """The named server, or the embedded one, which is started when it is not running.
 
-    Raises NotSignedIn, Unreachable or SettingsError, each with its remedy.
+    `pace` is called with the size of each piece of a body before it is sent. Raises NotSignedIn, Unreachable or
+    SettingsError, each with its remedy.
     """
     from uploader.remote.address import base_url
     from uploader.remote.credentials import Credentials, from_environment
@@ -128,7 +135,7 @@ def connect(settings: Settings, clock: Clock | None = None) -> Iterator[Remote]:
 
         endpoint = ensure_running(settings.embedded_dir)
         url, credentials = endpoint.url, Credentials(token=endpoint.token)
-    connection = Connection(url, credentials)
+    connection = Connection(url, credentials, pace=pace)
     try:
         # A dead login reads as anonymous: better known before a disk is scanned.
         session = require_session(connection)
@@ -164,6 +171,7 @@ def open_engine(
     spec: Spec | None,
     offline: bool = False,
     sends: bool = True,
+    limits: Limits | None = None,
 ) -> Iterator[Engine]:
     """An engine over these folders, holding them until the block ends.
 
@@ -171,7 +179,8 @@ def open_engine(
     `sends`; to any other run it looks as if it had been. Raises SettingsError for folders that are none,
     JournalLocked when another engine holds one, and what `connect` raises.
     """
-    from uploader.engine.retry import PatientStore
+    from uploader.engine.control.levers import Levers
+    from uploader.engine.limits import Limits
     from uploader.engine.run import Engine
     from uploader.engine.workers import PooledExtractor
     from uploader.journal.lock import hold_root
@@ -179,6 +188,7 @@ def open_engine(
     from uploader.stages.roots import make_root, outermost
 
     clock = SystemClock()
+    levers = Levers.of(limits or Limits(), clock)
     dropped = list({root.key: root for root in map(make_root, roots)}.values())
     with ExitStack() as stack:
         journal = open_journal(settings.state_dir)
@@ -191,10 +201,11 @@ def open_engine(
             catalog, store = cast(Catalog, _Nowhere()), cast(ObjectStore, _Nowhere())
             chosen = spec or _default_spec()
         else:
-            remote = stack.enter_context(connect(settings, clock))
+            pace = partial(levers.bandwidth.take, stop=levers.ending)
+            remote = stack.enter_context(connect(settings, clock, pace=pace))
             chosen = spec or spec_of(remote)
-            catalog = _prepared(remote, chosen, sends=sends)
-            store = PatientStore(remote.store, clock)
+            levers = replace(levers, health=_health(remote, levers))
+            store, catalog = _patient(remote, levers, _prepared(remote, chosen, sends=sends))
             identity = {"id": remote.session.client_id, "display_name": remote.session.display_name}
         extractor = PooledExtractor()
         stack.callback(extractor.close)
@@ -207,7 +218,43 @@ def open_engine(
             state_dir=settings.state_dir,
             identity=identity,
             on_stop=clock.hurry,
+            levers=levers,
         )
+
+
+def _health(remote: Remote, levers: Levers) -> HostHealth:
+    """What looks after the server for all who talk to it."""
+    from uploader.engine.health.host import HostHealth
+    from uploader.engine.health.probes import ServerProbe, SignInProbe
+
+    session = remote.session
+    return HostHealth(
+        levers.clock,
+        ServerProbe(remote.connection, remote.catalog.catalog_id),
+        sign_in_probe=SignInProbe(remote.connection, session.client_id, session.display_name),
+        patience_s=levers.limits.patience_s,
+        login_patience_s=levers.limits.login_patience_s,
+        on_park=levers.news.parked,
+        on_resume=levers.news.resumed,
+        stop=levers.ending,
+    )
+
+
+def _patient(remote: Remote, levers: Levers, catalog: Catalog) -> tuple[ObjectStore, Catalog]:
+    """Store and catalog that wait out outages, the store at the pace that the line bears."""
+    from uploader.engine.health.patient_catalog import PatientCatalog
+    from uploader.engine.health.patient_store import PatientStore
+    from uploader.engine.pacing.paced_store import PacedStore
+    from uploader.stages.transfer import SMALL_BYTES
+
+    if levers.health is None:
+        raise AssertionError("a server that is there has its health looked after")
+    paced = PacedStore(
+        remote.store, levers.gate, levers.controller, levers.clock, SMALL_BYTES, stop=levers.ending
+    )
+    if catalog is remote.catalog:
+        catalog = PatientCatalog(remote.catalog, levers.health)
+    return PatientStore(paced, levers.health), catalog
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ferry_world import SESSION, World, fill, png, session
+from ferry_world import SESSION, World, fill, hurried, png, session
 
 from uploader.model.errors import Conflict
 from uploader.model.events import FileFinished
@@ -270,7 +270,10 @@ def test_a_run_stopped_in_its_survey_decides_nothing(kind: str, world: World, da
     assert world.upload(data).outcomes == {"new": 3}
 
 
-def test_a_file_that_changes_or_goes_while_it_is_sent_is_set_aside(world: World, data: Path) -> None:
+def test_a_file_that_changes_is_sent_as_it_is_now_and_one_that_goes_is_refused(
+    world: World, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(monkeypatch)
     session(data)
     folder = data / SESSION
     with world.engine(data) as engine:
@@ -282,10 +285,13 @@ def test_a_file_that_changes_or_goes_while_it_is_sent_is_set_aside(world: World,
             if isinstance(event, FileFinished):
                 results[event.result.path.rpartition("/")[2]] = event.result
     assert results["area1_001.png"].outcome == "new"
-    assert results["notes.txt"].outcome == results["area1_002.png"].outcome == "failed"
-    assert [one.code for one in results["notes.txt"].issues if one.origin == "ferry"] == ["source.changed"]
-    assert by_path(world).keys() == {"area1_001.png"}
-    assert world.upload(data).outcomes == {"same": 1, "new": 1}
+    assert results["notes.txt"].outcome == "new"
+    assert results["area1_002.png"].outcome == "failed"
+    assert [one.code for one in results["area1_002.png"].issues if one.origin == "ferry"] == [
+        "source.unreadable"
+    ]
+    assert by_path(world).keys() == {"area1_001.png", "notes.txt"}
+    assert world.upload(data).outcomes == {"same": 2}
     assert world.content(by_path(world)["notes.txt"]["URL"]) == b"written after the survey"
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fault_proxy import Fault, FaultPlan, FaultProxy, Kind
-from ferry_world import SESSION, SMALL_WIRE, Told, World, fill, session
+from ferry_world import SESSION, SMALL_WIRE, Told, World, fill, hurried, session
 
-from uploader import bootstrap
 from uploader.engine import run
+from uploader.engine.limits import Limits
 
 NAMES = [*(f"area1_{number:03}.png" for number in range(1, 7)), "notes.txt"]
 SPECTRUM = f"{SESSION}/spectrum.csv"
@@ -35,7 +34,8 @@ TROUBLE = (
 def line(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
     """A proxy before the world's server, which holds the model already; waits are short."""
     monkeypatch.setattr(run, "Wire", SMALL_WIRE)
-    monkeypatch.setattr(bootstrap.SystemClock, "sleep", lambda _, seconds: time.sleep(min(seconds, 0.005)))
+    hurried(monkeypatch)
+    world.limits = Limits(patience_s=60)
     empty = world.home / "empty"
     empty.mkdir()
     world.upload(empty)

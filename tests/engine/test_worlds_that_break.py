@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ferry_world import SESSION, SMALL_WIRE, World, fill, session
+from ferry_world import SESSION, SMALL_WIRE, World, fill, hurried, session
 
-from uploader import bootstrap
 from uploader.embedded import lifecycle
 from uploader.embedded.server import Settings as ServerSettings
 from uploader.embedded.server import in_thread
@@ -27,7 +25,7 @@ def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world whose server is a process of its own."""
     monkeypatch.setattr(workers, "PooledExtractor", workers.InlineExtractor)
     monkeypatch.setattr(run, "Wire", SMALL_WIRE)
-    monkeypatch.setattr(bootstrap.SystemClock, "sleep", lambda _, seconds: time.sleep(min(seconds, 0.01)))
+    hurried(monkeypatch)
     folder = tmp_path / "state" / "catalog"
     yield World(tmp_path, lifecycle.ensure_running(folder))
     lifecycle.stop(folder)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from uploader.engine.task import DroppedRoot
 from uploader.model.entries import Delivery, DeliveryState
-from uploader.model.errors import Conflict, UploaderError
+from uploader.model.errors import Conflict, RemoteError, UploaderError
 from uploader.model.files import Action, Stored
 from uploader.model.ports import Extractor, ObjectStore, Row
 from uploader.stages.describe import Candidate
@@ -72,6 +72,19 @@ def carry(
         return Carried(cargo, error=surprise)
 
 
+def give_up(delivery: Delivery, wire: Wire) -> None:
+    """Drop the upload job of a file that a person cancelled; one the server keeps is left to the next run."""
+    job = wire.journal.job(delivery.delivery_id)
+    if job is None:
+        return
+    try:
+        wire.store.cancel_job(job.path)
+    except RemoteError as error:
+        log.warning("the upload job %s is left for the next run: %s", job.path, error.summary)
+        return
+    wire.journal.close_job(job.job_id)
+
+
 def _carry(
     cargo: Cargo,
     wire: Wire,
@@ -102,9 +115,13 @@ def _carry(
     if candidate.rule.preview and not preview_url:
         preview_url, issues = _preview(candidate, delivery.object_name, wire.store, extractor)
     if delivery.state is not DeliveryState.STORED:
-        if candidate.digest is None:
-            wire.journal.save_digests({source.identity: sent.digest})
-        wire.journal.stored(delivery.delivery_id, sent.stored, sent.digest, preview_url=preview_url)
+        wire.journal.stored(
+            delivery.delivery_id,
+            sent.stored,
+            sent.digest,
+            preview_url=preview_url,
+            source_identity=source.identity if candidate.digest is None else None,
+        )
     return Carried(cargo, sent, preview_url, issues)
 
 

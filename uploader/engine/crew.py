@@ -1,149 +1,219 @@
-"""The workers of a ferry: a few threads that carry files, more that send chunks, and one queue back."""
+"""The threads that bring bytes to the store: a lane for files of one request, one for large ones, and hashers."""
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event as Flag
-from threading import Lock
-from types import TracebackType
+import threading
+from dataclasses import dataclass
 
-from uploader.engine.carry import Cargo, Carried, carry
-from uploader.engine.task import Task
-from uploader.model.errors import Cancelled, UploaderError
-from uploader.model.events import Event, FileProgressed, FileStarted
-from uploader.model.files import Digest, SourceFile
+from uploader.engine.aside import Aside
+from uploader.engine.carry import Cargo, Carried, carry, give_up
+from uploader.engine.control.levers import Levers
+from uploader.engine.hands import Hands
+from uploader.engine.in_hand import InHand, Wish
+from uploader.engine.outbox import Outbox
+from uploader.engine.outcomes import cancelled, refused
+from uploader.engine.registering import Registering
+from uploader.engine.task import DroppedRoot, Task
+from uploader.engine.telling import Told
+from uploader.engine.worker_errors import as_trouble
+from uploader.model.control import Lane, Standing
+from uploader.model.entries import Entry
+from uploader.model.errors import (
+    Cancelled,
+    ChecksumMismatch,
+    JournalError,
+    RemoteError,
+    Retry,
+    SourceError,
+    UploaderError,
+)
+from uploader.model.events import FileStarted
+from uploader.model.files import Digest
 from uploader.model.ports import Extractor
 from uploader.stages.describe import Candidate
 from uploader.stages.digest import digest_file
-from uploader.stages.transfer import CHUNKS_IN_FLIGHT, Wire
+from uploader.stages.transfer import Wire
 
-WORKERS = 8
-PROGRESS_EVERY_S = 0.25
-WAIT_S = 0.1
-"""How long to wait for a worker before looking at rows that are due."""
+LARGE_AT_ONCE = 4
+"""Large files on their way at the same time; the chunks of all of them share the permits."""
+
+AHEAD = {Lane.SMALL: 100, Lane.LARGE: 8}
+"""Files of a lane that are hashed or wait for a thread: below this the next page is loaded."""
+
+MOST_IN_HAND = 1000
+"""Files between line and row, however slowly rows are written."""
+
+STARTS_EVERY_S = 0.05
+"""Small files are so many that only some of their starts are told."""
+
+HASHERS = 3
+READERS = 2
+"""Threads that read and hash small files while as many as there are permits send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What hashing a file ahead of the wire brought."""
+
+    root: DroppedRoot
+    candidate: Candidate
+    found: Digest | UploaderError
 
 
 class Crew:
-    """Carries files in threads; the ferry sends cargo in and takes what came of it out."""
+    """Takes cargo and candidates from the loader; tells outbox, registrar and those set aside what came of them."""
 
-    def __init__(self, task: Task, wire: Wire, extractor: Extractor, *, workers: int = WORKERS) -> None:
-        self._task, self._wire, self._extractor = task, wire, extractor
-        self._limit = workers * 2
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="carry")
-        self._done: queue.SimpleQueue[Carried] = queue.SimpleQueue()
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._under_way = 0
-        self._stopping = Flag()
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self,
+        task: Task,
+        wire: Wire,
+        extractor: Extractor,
+        *,
+        in_hand: InHand,
+        outbox: Outbox,
+        registering: Registering,
+        aside: Aside,
+        levers: Levers,
     ) -> None:
-        self.stop()
-        self._threads.shutdown(wait=True)
+        self._task, self._wire, self._extractor = task, wire, extractor
+        self._in_hand, self._outbox = in_hand, outbox
+        self._registering, self._aside, self._levers = registering, aside, levers
+        self._lanes = {
+            Lane.SMALL: Hands[Cargo]("carry", self._carry, lambda: levers.controller.permits + READERS),
+            Lane.LARGE: Hands[Cargo]("large", self._carry, lambda: LARGE_AT_ONCE),
+        }
+        self._hashing = Hands[tuple[DroppedRoot, Candidate]]("hash", self._hash, lambda: HASHERS)
+        self._hashed: queue.SimpleQueue[Hashed] = queue.SimpleQueue()
+        self._being_hashed = {Lane.SMALL: 0, Lane.LARGE: 0}
+        self._told_s = float("-inf")
+        self.bell = threading.Event()
+        """Rung when the loader may have something to do."""
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether any file is under way."""
-        return self._under_way > 0
+    def close(self) -> None:
+        """End every thread; files that have not begun are left where they are."""
+        self._hashing.close()
+        for lane in self._lanes.values():
+            lane.close()
+
+    def lane_of(self, entry: Entry) -> Lane:
+        """The lane in which this file goes."""
+        return Lane.SMALL if entry.source.size_bytes <= self._wire.small_bytes else Lane.LARGE
+
+    def has_room(self, lane: Lane) -> bool:
+        """Whether the next page of this lane should be loaded."""
+        ahead = self._being_hashed[lane] + self._lanes[lane].waiting
+        return ahead < AHEAD[lane] and len(self._in_hand) < MOST_IN_HAND
+
+    def is_hungry(self) -> bool:
+        """Whether what is hashed should be readied now, however little it is."""
+        return any(self._lanes[lane].waiting < AHEAD[lane] // 4 for lane in Lane)
 
     def send(self, cargo: Cargo) -> None:
-        """Take up one more file."""
-        self._under_way += 1
-        self._threads.submit(self._carry, cargo)
+        """Carry this file when its turn comes."""
+        self._lanes[self.lane_of(cargo.candidate.entry)].put(cargo)
 
-    def make_room(self) -> Iterator[Carried]:
-        """What came of files, until one more may be sent."""
-        while self._under_way >= self._limit and not self._task.stopped():
-            yield from self.wait()
+    def hash(self, root: DroppedRoot, candidate: Candidate) -> None:
+        """Hash this file ahead of the wire; it comes back by `hashed`."""
+        self._being_hashed[self.lane_of(candidate.entry)] += 1
+        self._hashing.put((root, candidate))
 
-    def wait(self) -> Iterator[Carried]:
-        """What came of files by now, or within a moment."""
-        try:
-            yield self._took(self._done.get(timeout=WAIT_S))
-            while True:
-                yield self._took(self._done.get_nowait())
-        except queue.Empty:
-            return
+    def hashed(self) -> list[Hashed]:
+        """The files hashed since the last call; for the thread that calls `hash`."""
+        found: list[Hashed] = []
+        while not self._hashed.empty():
+            one = self._hashed.get()
+            self._being_hashed[self.lane_of(one.candidate.entry)] -= 1
+            found.append(one)
+        return found
 
-    def rest(self) -> Iterator[Carried]:
-        """What comes of the files still under way; transfers in chunks end early once stopped."""
-        while self._under_way:
-            yield self._took(self._done.get())
+    @property
+    def hashed_waiting(self) -> int:
+        """Files that `hashed` would return."""
+        return self._hashed.qsize()
 
-    def events(self) -> Iterator[Event]:
-        """Starts and progress since the last call."""
-        try:
-            while True:
-                yield self._events.get_nowait()
-        except queue.Empty:
-            return
+    def is_stopped(self, entry: Entry) -> bool:
+        """Whether this file should end where it is: the run is over, or a person paused or cancelled it."""
+        return self._outbox.is_over or self._in_hand.wished(entry.entry_id) is not None
 
-    def stop(self) -> None:
-        """Let nothing new begin and long transfers end at the next chunk."""
-        self._stopping.set()
-
-    def hashes(self, candidates: Sequence[Candidate]) -> list[Digest | UploaderError]:
-        """Digest of each file, or why there is none; hashed side by side."""
-        return list(self._threads.map(self._hash, candidates))
-
-    def _stopped(self) -> bool:
-        return self._stopping.is_set() or self._task.stopped()
-
-    def _took(self, carried: Carried) -> Carried:
-        self._under_way -= 1
-        return carried
+    def end_early(self, entry: Entry, root: DroppedRoot, cargo: Cargo | None = None) -> None:
+        """What becomes of a file that was cut short: as its person wished, or the next run's."""
+        wish = self._in_hand.wished(entry.entry_id)
+        if wish is Wish.CANCEL:
+            if cargo is not None:
+                give_up(cargo.delivery, self._wire)
+            self._outbox.finish([(entry.entry_id, cancelled(entry, root, "Cancelled by a person."))])
+        elif wish is Wish.PAUSE and not self._outbox.is_over:
+            with self._in_hand.line:
+                self._wire.journal.put_back([entry.entry_id], Standing.PAUSED)
+                self._in_hand.let_go([entry.entry_id])
+        # Else the run is over: it is left for the next one.
 
     def _carry(self, cargo: Cargo) -> None:
-        source = cargo.candidate.entry.source
-        if self._stopped():
-            self._done.put(Carried(cargo, error=Cancelled("Stopped.", path=source.path)))
-            return
-        root = str(cargo.candidate.root.path)
-        self._events.put(
-            self._task.event(FileStarted, path=source.path, size_bytes=source.size_bytes, root=root)
-        )
-        tell = _Throttled(self._task, source, root, self._events.put)
-        carried = carry(cargo, self._wire, self._extractor, progress=tell, stop=self._stopped)
-        self._done.put(carried)
-
-    def _hash(self, candidate: Candidate) -> Digest | UploaderError:
-        source = candidate.entry.source
         try:
-            return digest_file(candidate.root.path / source.path, source=source, stop=self._stopped)
-        except UploaderError as error:
-            return error
+            self._carried(self._tried(cargo))
+        except Exception as error:  # noqa: BLE001 - nothing may end a thread but the end of the run
+            self._outbox.fail(as_trouble(error))
+        self.bell.set()
 
-
-class _Throttled:
-    """Turns acknowledged bytes into progress events, a few a second and the last one always."""
-
-    def __init__(self, task: Task, source: SourceFile, root: str, put: Callable[[Event], None]) -> None:
-        self._task, self._source, self._root, self._put = task, source, root, put
-        self._told_at = task.clock.monotonic()
-        self._lock = Lock()
-
-    def __call__(self, sent_bytes: int) -> None:
-        now = self._task.clock.monotonic()
-        with self._lock:
-            if sent_bytes < self._source.size_bytes and now - self._told_at < PROGRESS_EVERY_S:
-                return
-            self._told_at = now
-        self._put(
-            self._task.event(
-                FileProgressed,
-                path=self._source.path,
-                size_bytes=self._source.size_bytes,
-                sent_bytes=sent_bytes,
-                root=self._root,
+    def _tried(self, cargo: Cargo) -> Carried:
+        entry = cargo.candidate.entry
+        if self.is_stopped(entry):
+            return Carried(cargo, error=Cancelled("Stopped.", path=entry.source.path))
+        source, root = entry.source, str(cargo.root.root.path)
+        is_large = self.lane_of(entry) is Lane.LARGE
+        if is_large or self._is_time_to_tell():
+            self._outbox.tell(
+                self._task.event(FileStarted, path=source.path, size_bytes=source.size_bytes, root=root)
             )
-        )
+        told = Told(self._task, self._outbox, source, root, is_large=is_large)
+        return carry(cargo, self._wire, self._extractor, progress=told, stop=lambda: self.is_stopped(entry))
 
+    def _is_time_to_tell(self) -> bool:
+        """Whether a small file's start is worth an event: hundreds a second would only cost time."""
+        now_s = self._task.clock.monotonic()
+        if now_s - self._told_s < STARTS_EVERY_S:
+            return False
+        self._told_s = now_s
+        return True
 
-def chunk_threads() -> ThreadPoolExecutor:
-    """The threads that send chunks; two large files at once keep all of them busy."""
-    return ThreadPoolExecutor(2 * CHUNKS_IN_FLIGHT, thread_name_prefix="chunk")
+    def _carried(self, carried: Carried) -> None:
+        cargo, error = carried.cargo, carried.error
+        entry, root = cargo.candidate.entry, cargo.root
+        if error is None:
+            self._outbox.sent(carried.sent.sent_bytes if carried.sent else 0)
+            self._in_hand.arrived(entry.entry_id)
+            self._registering.put(carried)
+        elif isinstance(error, Cancelled):
+            self.end_early(entry, root, cargo)
+        elif isinstance(error, SourceError):
+            self._aside.set_aside(entry, root, error)
+        elif self._is_about_all(error):
+            self._outbox.fail(error)
+        else:
+            self._outbox.finish([(entry.entry_id, refused(entry, root, error))])
+
+    def _is_about_all(self, error: UploaderError) -> bool:
+        """Whether an error met with one file is true for every other as well: no server, no login, no room."""
+        if isinstance(error, JournalError):
+            return True
+        if not isinstance(error, RemoteError):
+            return False
+        if self._levers.health is not None:
+            return self._levers.health.given_up is not None
+        return error.retry is not Retry.NEVER and not isinstance(error, ChecksumMismatch)
+
+    def _hash(self, wanted: tuple[DroppedRoot, Candidate]) -> None:
+        root, candidate = wanted
+        entry = candidate.entry
+        found: Digest | UploaderError
+        try:
+            found = digest_file(
+                root.root.path / entry.source.path, source=entry.source, stop=lambda: self.is_stopped(entry)
+            )
+        except UploaderError as error:
+            found = error
+        except Exception as error:  # noqa: BLE001 - nothing may end a thread but the end of the run
+            found = as_trouble(error)
+        self._hashed.put(Hashed(root, candidate, found))
+        self.bell.set()

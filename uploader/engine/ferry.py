@@ -1,193 +1,152 @@
 """The ferry: carries out a plan. May be killed at any instruction and run again: nothing lost, nothing twice.
 
-One thread (this one) talks to the catalog and yields events; workers bring bytes to the store. Every step is in the
-journal before it is reported.
+This thread conducts: it takes commands and tells what happens. A loader takes files out of the journal's line, a
+crew brings their bytes to the store, one thread writes their rows. Every step is in the journal before it is
+reported.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
 
-from uploader.engine.carry import Carried
+from uploader.engine.aside import Aside
+from uploader.engine.control.steering import Steering
 from uploader.engine.crew import Crew
 from uploader.engine.founding import Parents
-from uploader.engine.linking import link_files
-from uploader.engine.loading import Loading
-from uploader.engine.outcomes import NOTHING_TO_DO, refused, result_of, settled
+from uploader.engine.in_hand import InHand
+from uploader.engine.loader import Loader
+from uploader.engine.outbox import Outbox
+from uploader.engine.outcomes import cancelled, settled
 from uploader.engine.plan import Plan, decider
-from uploader.engine.registrar import Registrar
+from uploader.engine.registering import Registering
 from uploader.engine.task import DroppedRoot, Task
-from uploader.model.entries import Entry
-from uploader.model.errors import Cancelled, ChecksumMismatch, RemoteError, Retry, UploaderError
-from uploader.model.events import Event, FileFinished, Parked
-from uploader.model.files import Action, FileResult, Outcome
+from uploader.model.errors import RemoteError, UploaderError
+from uploader.model.events import Event, Parked
 from uploader.model.ports import Ports
 from uploader.stages.batches import batched
+from uploader.stages.transfer import Wire
 
-log = logging.getLogger(__name__)
+LISTEN_S = 0.1
+"""How long to wait for something to tell before looking at commands again."""
 
-PAGE = 100
-"""Entries loaded at a time: one look-up and one set of namespaces for each page."""
-
-TO_DO = (Action.NEW, Action.CHANGED_BYTES, Action.CHANGED_ROW, Action.MOVED)
+UNDONE_BATCH = 500
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a ferry has done so far."""
+    """What a ferry has done."""
 
+    outcomes: Counter[str] = field(default_factory=Counter)
     sent_bytes: int = 0
     parked: UploaderError | None = None
 
 
-def ferry(task: Task, plan: Plan, ports: Ports, crew: Crew) -> Generator[Event, None, Tally]:
-    """Carry out the journal's decisions of this run; what was left undone ends as cancelled."""
-    tally = Tally()
-    parents = Parents(task, plan, ports)
-    registrar = Registrar(task, ports)
-    try:
-        _drop_stale_jobs(task, ports)
-        parents.refresh()
-        for root in task.roots:
-            for batch in settled(task, root, ports, parents, decider(task, root, plan, ports)):
-                yield from _finish(task, ports, batch)
-            yield from _root(
-                task, root, ports, Loading(task, root, plan, ports, parents), crew, registrar, tally
-            )
-    except RemoteError as error:
-        # About the server, not about a file: everything is kept, a person is needed.
-        yield from _park(task, tally, error)
-    crew.stop()
-    for carried in crew.rest():
-        yield from _taken_in(task, ports, registrar, carried, tally)
-    try:
-        yield from _finish(task, ports, registrar.flush())
-        for root in task.roots:
-            link_files(task, root, ports, parents)
-    except RemoteError as error:
-        yield from _park(task, tally, error)
-    why = "Stopped before this file was done." if tally.parked is None else tally.parked.summary
+def ferry(
+    task: Task, plan: Plan, ports: Ports, wire: Wire, steering: Steering, *, hold: bool = False
+) -> Generator[Event, None, Tally]:
+    """Carry out the journal's decisions of this run; what was left undone ends as cancelled.
+
+    With `hold` nothing is sent before a person says so. Raises JournalError when our own memory cannot be written.
+    """
+    with Crossing(task, plan, ports, wire, steering) as crossing:
+        outbox = crossing.outbox
+        if hold:
+            yield from steering.hold(lambda: iter(outbox.news(LISTEN_S)))
+        crossing.begin()
+        while not crossing.is_done():
+            yield from outbox.news(LISTEN_S)
+            yield from steering.look()
+    yield from outbox.news(0)
+    if outbox.trouble is not None:
+        yield _parked(task, outbox.trouble)
+    why = "Stopped before this file was done." if outbox.trouble is None else outbox.trouble.summary
     for root in task.roots:
-        yield from _left_undone(task, root, ports, why)
-    return tally
+        yield from _left_undone(task, root, ports, outbox, why)
+    outcomes = steering.counted(outbox.outcomes)
+    return Tally(outcomes, outbox.sent_bytes, outbox.trouble)
 
 
-def _drop_stale_jobs(task: Task, ports: Ports) -> None:
-    """Cancel the uploads of bytes that have changed since: nobody will finish them, and they cost room."""
-    for job in ports.journal.stale_jobs(task.target):
-        try:
-            ports.store.cancel_job(job.path)
-        except RemoteError as error:
-            if error.retry is not Retry.NEVER:
-                raise
-            # It may belong to another account by now; it is not worth a run.
-            log.warning("the upload job %s cannot be cancelled: %s", job.path, error.summary)
-        ports.journal.close_job(job.job_id)
+class Crossing:
+    """All threads of a ferry: together they begin, and leaving the block ends every one of them."""
+
+    def __init__(self, task: Task, plan: Plan, ports: Ports, wire: Wire, steering: Steering) -> None:
+        self.in_hand = InHand()
+        self.outbox = Outbox(task, ports.journal, self.in_hand)
+        self._registering = Registering(task, ports, self.outbox)
+        self._levers = steering.levers
+        aside = Aside(task, ports, self.in_hand, self.outbox)
+        self._crew = Crew(
+            task,
+            wire,
+            ports.extractor,
+            in_hand=self.in_hand,
+            outbox=self.outbox,
+            registering=self._registering,
+            aside=aside,
+            levers=self._levers,
+        )
+        self.loader = Loader(
+            task,
+            plan,
+            ports,
+            wire,
+            crew=self._crew,
+            registering=self._registering,
+            in_hand=self.in_hand,
+            outbox=self.outbox,
+            aside=aside,
+        )
+        steering.attach(self.loader, self.in_hand, self.outbox)
+
+    def __enter__(self) -> Crossing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.outbox.end()
+        self._levers.ending.end_run()
+        self.loader.close()
+        self._crew.close()
+        # Last: what the crew has stored meanwhile gets its rows.
+        self._registering.close()
+
+    def begin(self) -> None:
+        """Start the threads."""
+        self._levers.ending.begin_run()
+        self._registering.begin()
+        self.loader.begin()
+
+    def is_done(self) -> bool:
+        """Whether nothing is left to do, or nothing more can be done."""
+        return self.loader.is_done() or self.outbox.is_over
 
 
-def withhold(task: Task, plan: Plan, ports: Ports, why: str) -> Iterator[Event]:
+def withhold(task: Task, plan: Plan, ports: Ports, why: str) -> Generator[Event, None, Tally]:
     """Send nothing: say what became of the files that need nothing, and leave the others as they are."""
+    outbox = Outbox(task, ports.journal, InHand())
     parents = Parents(task, plan, ports)
     for root in task.roots:
         for batch in settled(task, root, ports, parents, decider(task, root, plan, ports)):
-            yield from _finish(task, ports, batch)
-        yield from _left_undone(task, root, ports, why)
+            outbox.finish(batch)
+            yield from outbox.news(0)
+        yield from _left_undone(task, root, ports, outbox, why)
+    return Tally(outbox.outcomes)
 
 
-def _root(
-    task: Task,
-    root: DroppedRoot,
-    ports: Ports,
-    loading: Loading,
-    crew: Crew,
-    registrar: Registrar,
-    tally: Tally,
-) -> Iterator[Event]:
-    twins: list[Entry] = []
-    entries = ports.journal.entries(task.run, task.target, root.root_id, by_dataset=True, actions=TO_DO)
-    for page in batched((entry for entry in entries if entry.outcome is None), PAGE):
-        if task.stopped() or tally.parked is not None:
-            return
-        load = loading.page(page, crew)
-        twins += load.twins
-        yield from _finish(task, ports, load.finished)
-        for cargo in load.rows_only:
-            registrar.add(Carried(cargo))
-        for cargo in load.cargo:
-            yield from crew.events()
-            for carried in crew.make_room():
-                yield from crew.events()
-                yield from _taken_in(task, ports, registrar, carried, tally)
-            if task.stopped() or tally.parked is not None:
-                return
-            crew.send(cargo)
-            if registrar.is_due():
-                yield from _finish(task, ports, registrar.flush())
-    yield from _ashore(task, ports, crew, registrar, tally)
-    for page in batched(twins, PAGE):
-        if not task.stopped() and tally.parked is None:
-            yield from _finish(task, ports, loading.twins(page, crew))
+def _parked(task: Task, error: UploaderError) -> Event:
+    if not isinstance(error, RemoteError):
+        raise error
+    remedy = error.remedy or "Run the same command again once the cause is gone; it goes on where it stopped."
+    return task.event(Parked, cause=error.summary, remedy=remedy)
 
 
-def _ashore(task: Task, ports: Ports, crew: Crew, registrar: Registrar, tally: Tally) -> Iterator[Event]:
-    """Take in everything that is under way, and its rows."""
-    while crew.is_busy and not task.stopped() and tally.parked is None:
-        for carried in crew.wait():
-            yield from _taken_in(task, ports, registrar, carried, tally)
-        yield from crew.events()
-        if registrar.is_due() or not crew.is_busy:
-            yield from _finish(task, ports, registrar.flush())
-    yield from _finish(task, ports, registrar.flush())
-
-
-def _taken_in(
-    task: Task, ports: Ports, registrar: Registrar, carried: Carried, tally: Tally
-) -> Iterator[Event]:
-    """Hand a stored file to the registrar, or say why it is not stored."""
-    error = carried.error
-    if error is None:
-        tally.sent_bytes += carried.sent.sent_bytes if carried.sent else 0
-        registrar.add(carried)
-        return
-    if isinstance(error, Cancelled):
-        return
-    is_of_this_file = error.retry is Retry.NEVER or isinstance(error, ChecksumMismatch)
-    if isinstance(error, RemoteError) and not is_of_this_file:
-        # Retried in vain, no login, or no room: true for every other file as well.
-        yield from _park(task, tally, error)
-        return
-    entry, root = carried.cargo.candidate.entry, carried.cargo.root
-    yield from _finish(task, ports, [(entry.entry_id, refused(entry, root, error))])
-
-
-def _finish(task: Task, ports: Ports, results: Sequence[tuple[int, FileResult]]) -> Iterator[Event]:
-    """Journal outcomes, then tell of them."""
-    if results:
-        ports.journal.finish(results)
-    for _, result in results:
-        yield task.event(FileFinished, result=result)
-
-
-def _park(task: Task, tally: Tally, error: UploaderError) -> Iterator[Event]:
-    if tally.parked is None:
-        tally.parked = error
-        remedy = (
-            error.remedy or "Run the same command again once the cause is gone; it goes on where it stopped."
-        )
-        yield task.event(Parked, cause=error.summary, remedy=remedy)
-
-
-def _left_undone(task: Task, root: DroppedRoot, ports: Ports, why: str) -> Iterator[Event]:
+def _left_undone(task: Task, root: DroppedRoot, ports: Ports, outbox: Outbox, why: str) -> Iterator[Event]:
     """Files the run did not come to: kept as they are, taken up by the next run."""
     entries = ports.journal.entries(task.run, task.target, root.root_id)
-    for batch in batched((entry for entry in entries if entry.outcome is None), 500):
-        yield from _finish(task, ports, [(entry.entry_id, _cancelled(entry, root, why)) for entry in batch])
-
-
-def _cancelled(entry: Entry, root: DroppedRoot, why: str) -> FileResult:
-    if entry.action in NOTHING_TO_DO:
-        return result_of(entry, root, NOTHING_TO_DO[entry.action])
-    result = result_of(entry, root, Outcome.CANCELLED)
-    return replace(result, error=f"{why} What was acknowledged is kept; run again to go on.")
+    for batch in batched((entry for entry in entries if entry.outcome is None), UNDONE_BATCH):
+        outbox.finish([(entry.entry_id, cancelled(entry, root, why)) for entry in batch])
+        yield from outbox.news(0)

@@ -56,6 +56,14 @@ def refused(entry: Entry, root: DroppedRoot, error: UploaderError) -> FileResult
     return replace(result, issues=issues, error=str(error))
 
 
+def cancelled(entry: Entry, root: DroppedRoot, why: str) -> FileResult:
+    """The result of a file that was not sent for no fault of its own; one that needs nothing has what it needs."""
+    if entry.action in NOTHING_TO_DO:
+        return result_of(entry, root, NOTHING_TO_DO[entry.action])
+    result = result_of(entry, root, Outcome.CANCELLED)
+    return replace(result, error=f"{why} What was acknowledged is kept; run again to go on.")
+
+
 def settled(
     task: Task, root: DroppedRoot, ports: Ports, parents: Parents, deciding: Deciding
 ) -> Iterator[list[tuple[int, FileResult]]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from uploader.engine.entries import described
+from uploader.engine.entries import current_headers, described
 from uploader.engine.moves import Moves
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Decision, Delivery, Entry
@@ -16,12 +17,15 @@ from uploader.stages.decide import Evidence, decide, needs_whole_row
 from uploader.stages.describe import Candidate, checksum_columns, lacks_object, lasting_row
 from uploader.stages.lookup import HeldRows, Located, Lookups, whole_rows
 from uploader.stages.parents import Need, rids_of
+from validation.check import Depth
 from validation.model import Issue, Scope
 from validation.spec.objects import object_name
 from validation.spec.render import needs_digest
 
 SENDS = frozenset({Action.NEW, Action.CHANGED_BYTES})
 """Actions that store an object under the name that the spec gives it."""
+
+SURVEY_CLAIMS = "survey"
 
 BATCH = 500
 """Entries decided at a time: a few requests and one transaction each."""
@@ -41,10 +45,6 @@ class Plan:
     """Findings that belong to no single file."""
     lookups: Lookups | None = None
     """The answers of the spec's look-ups so far: each is asked once in a run."""
-    claims: dict[int, tuple[int, str]] = field(default_factory=dict)
-    """Hash of table and row key -> entry and path of the first file that leads there, in whichever folder."""
-    made: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-    """(Table, row key) -> entry and path of the file that this run's ferry sends there."""
     deciders: dict[int, Deciding] = field(default_factory=dict)
     """Root id -> what decides its files, with all it has learnt of the catalog."""
 
@@ -94,25 +94,50 @@ class Deciding:
 
     def batch(self, batch: Sequence[Entry]) -> list[tuple[Entry, Decision]]:
         """The decisions about these entries, which must come ordered by dataset."""
+        matched: list[Candidate] = []
         decisions: dict[int, Decision] = {}
-        free: list[Candidate] = []
         for entry, candidate in described(self._task, self._root, self._ports, batch):
             if candidate is None:
                 decisions[entry.entry_id] = Decision(entry.entry_id, Action.UNMATCHED, entry.issues)
-                continue
-            found, issues = self._looked_up(candidate)
-            decision = Decision(entry.entry_id, Action.NEW, (*entry.issues, *issues))
-            if self._holds(found, decision.issues):
+            else:
+                matched.append(candidate)
+        decisions.update((decision.entry_id, decision) for _, decision in self.again(matched))
+        return [(entry, decisions[entry.entry_id]) for entry in batch]
+
+    def again(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, Decision]]:
+        """The decisions about files that are described already, with what look-ups say of them."""
+        found: list[Candidate] = []
+        free: list[Candidate] = []
+        decisions: dict[int, Decision] = {}
+        for known in candidates:
+            candidate, issues = self._looked_up(known)
+            entry = candidate.entry
+            # A file decided a second time has the first findings already.
+            news = [one for one in issues if one not in entry.issues]
+            decision = Decision(entry.entry_id, Action.NEW, (*entry.issues, *news))
+            if self._holds(candidate, decision.issues):
                 decision = replace(decision, action=Action.HELD)
             elif self._task.offline:
-                decision = self._named(found, decision)
+                decision = self._named(candidate, decision)
             else:
-                free.append(found)
+                free.append(candidate)
             decisions[entry.entry_id] = decision
+            found.append(candidate)
         for decision in self._free(free):
             before = decisions[decision.entry_id].issues
             decisions[decision.entry_id] = replace(decision, issues=(*before, *decision.issues))
-        return [(entry, decisions[entry.entry_id]) for entry in batch]
+        return [(candidate, decisions[candidate.entry.entry_id]) for candidate in found]
+
+    def read_headers(self, entries: Sequence[Entry]) -> None:
+        """Read the headers of files that have changed since the survey read them."""
+        if self._task.depth is Depth.NAMES:
+            return
+        cached = current_headers(self._ports, (entry.source for entry in entries))
+        unread = [entry for entry in entries if entry.rule and entry.source.identity not in cached]
+        headers = self._ports.extractor.headers(self._root.root.path / entry.source.path for entry in unread)
+        self._ports.journal.save_headers(
+            {entry.source.identity: header for entry, header in zip(unread, headers, strict=True)}
+        )
 
     def candidates(self, entries: Sequence[Entry]) -> list[Candidate]:
         """What is known of these entries, with the answers of look-ups; those that no rule takes are left out."""
@@ -137,6 +162,7 @@ class Deciding:
         located: list[Located] = [(one, rids_of(one.parents, self._plan.parent_rows)) for one in candidates]
         rows = self._held_rows.of(located)
         deliveries = self.deliveries(candidates)
+        claims = self._claims(candidates)
         evidence = [
             Evidence(
                 form=self._task.spec.form,
@@ -147,7 +173,7 @@ class Deciding:
                 digest=one.digest,
                 checksum_columns=checksum_columns(one.rule),
                 kind=one.rule.kind,
-                claimed_by=self._claimed_by(one),
+                claimed_by=claims.get(one.entry.entry_id, ""),
                 lacks_object=lacks_object(one.rule, rows.get(one.entry.entry_id)),
             )
             for one, parents in located
@@ -172,14 +198,13 @@ class Deciding:
             return decision
         return replace(decision, action=Action.HELD, issues=(*decision.issues, name))
 
-    def _claimed_by(self, candidate: Candidate) -> str:
-        """Another file that leads to the same record and comes first; empty when there is none."""
-        entry = candidate.entry
-        if not candidate.row_key:
-            return ""
-        place = hash((candidate.table, candidate.row_key))
-        holder, path = self._plan.claims.setdefault(place, (entry.entry_id, entry.source.path))
-        return "" if holder == entry.entry_id else path
+    def _claims(self, candidates: Sequence[Candidate]) -> dict[int, str]:
+        """Entry id -> path of another file that leads to the same record and came first, in whichever folder."""
+        places = [(place_of(one), one.entry.entry_id) for one in candidates if one.row_key]
+        if not places:
+            return {}
+        holders = self._ports.journal.claim(self._task.run, SURVEY_CLAIMS, places)
+        return {entry_id: holders[place][1] for place, entry_id in places if holders[place][0] != entry_id}
 
     def look_again(self) -> None:
         """Forget the rows that the catalog held at survey: the ferry has written since."""
@@ -214,6 +239,12 @@ class Deciding:
             known if known.row is None else replace(known, row=whole.get(str(known.row["RID"]), known.row))
             for known in evidence
         ]
+
+
+def place_of(candidate: Candidate) -> int:
+    """A number for table and row key: two files of one place lead to one record."""
+    place = f"{candidate.table}\0{candidate.row_key}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(place, digest_size=8).digest(), "big", signed=True)
 
 
 def groups_of(candidate: Candidate) -> list[str]:

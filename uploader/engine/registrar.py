@@ -26,7 +26,7 @@ from validation.check import grade
 from validation.spec.model import ByKey, RuleKind
 
 BATCH = 200
-LONGEST_WAIT_S = 0.5
+LONGEST_WAIT_S = 0.25
 """A stored object waits no longer than this for its row while others are under way."""
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
 
-from uploader.engine.crew import Crew, chunk_threads
+from uploader.engine.control.besides import besides
+from uploader.engine.control.levers import Levers
+from uploader.engine.control.steering import Steering
 from uploader.engine.ferry import Tally, ferry, withhold
+from uploader.engine.limits import Limits
 from uploader.engine.plan import Plan
 from uploader.engine.survey import survey
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Purpose
-from uploader.model.events import Event, FileFinished, FilePlanned, PlanMade, RunFinished, RunStarted
+from uploader.model.events import Event, FilePlanned, PlanMade, RunFinished, RunStarted
 from uploader.model.files import Action, Root
 from uploader.model.ports import Ports
 from uploader.report.receipt import ReceiptHead, default_path, write_receipt
@@ -29,6 +33,9 @@ from validation.spec.model import Spec
 EVENTS_AT_ONCE = 200
 """Events are journalled in batches of at most this many."""
 
+EVENTS_EVERY_S = 0.5
+"""And at least this often, so that others can follow the run."""
+
 
 @dataclass(slots=True)
 class _Seen:
@@ -36,9 +43,9 @@ class _Seen:
 
     started: str = ""
     started_s: float = 0.0
-    outcomes: Counter[str] = field(default_factory=Counter)
     plan: Plan = field(default_factory=Plan)
     task: Task | None = None
+    steering: Steering | None = None
 
 
 class Engine:
@@ -54,27 +61,34 @@ class Engine:
         state_dir: Path,
         identity: Mapping[str, str] | None = None,
         on_stop: Callable[[], None] = lambda: None,
+        levers: Levers | None = None,
     ) -> None:
         self._ports, self._spec, self._offline, self._state_dir = ports, spec, offline, state_dir
         self._roots = tuple(roots)
         self._identity = identity or {}
         self._on_stop = on_stop
+        self._levers = levers or Levers.of(Limits(), ports.clock)
         self._stopping = Flag()
         self._seen = _Seen()
 
     def stop(self) -> None:
         """Ask the run to end: what is under way is finished or kept; may be called from a signal handler."""
+        # Flags only: a signal handler must not wait for a lock that the thread below it holds.
         self._stopping.set()
+        self._levers.ending.stop()
         self._on_stop()
 
     def run(
-        self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None = None
+        self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None = None, hold: bool = False
     ) -> Iterator[Event]:
         """Survey, and unless it is a dry run, ferry; closing the iterator ends the run without leaking a thread.
 
-        Raises UploaderError when the run cannot begin or the survey cannot go on; nothing was sent then.
+        With `hold` the engine waits after the survey until it is told to resume. Raises UploaderError when the
+        run cannot begin or the survey cannot go on; nothing was sent then.
         """
-        return self._journalled(self._flow(dry_run=dry_run, strict=strict, depth=depth, receipt=receipt))
+        return self._journalled(
+            self._flow(dry_run=dry_run, strict=strict, depth=depth, receipt=receipt, hold=hold)
+        )
 
     def survey(self, depth: Depth) -> Iterator[Event]:
         """The survey alone; `report` then holds its findings."""
@@ -100,7 +114,7 @@ class Engine:
         yield self._finished(Tally(), "")
 
     def _flow(
-        self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None
+        self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None, hold: bool
     ) -> Generator[Event, None, None]:
         purpose = Purpose.DRY_RUN if dry_run else Purpose.UPLOAD
         planned = yield from self._surveyed(depth, purpose, strict=strict)
@@ -114,15 +128,21 @@ class Engine:
             why = "Stopped before anything was sent."
             if planned.held_by_strict:
                 why = "Nothing was sent: something is held and --strict is set."
-            yield from withhold(task, plan, self._ports, why)
-            tally = Tally()
+            tally = yield from withhold(task, plan, self._ports, why)
         else:
-            with chunk_threads() as threads:
-                wire = Wire(self._ports.store, self._ports.journal, threads)
-                with Crew(task, wire, self._ports.extractor) as crew:
-                    tally = yield from ferry(task, plan, self._ports, crew)
+            tally = yield from self._sent(task, plan, hold=hold)
         written = self._write_receipt(task, receipt)
         yield self._finished(tally, str(written))
+
+    def _sent(self, task: Task, plan: Plan, *, hold: bool) -> Generator[Event, None, Tally]:
+        ports, levers, steering = self._ports, self._levers, self._seen.steering
+        if steering is None:
+            raise AssertionError("the survey has made what steers")
+        ports.journal.line_up(task.run, levers.limits.order)
+        # Threads start as chunks come in; how many are under way is the gate's business.
+        with ThreadPoolExecutor(levers.limits.most_at_once, thread_name_prefix="chunk") as threads:
+            wire = Wire(ports.store, ports.journal, threads, sizes=levers.chunks)
+            return (yield from ferry(task, plan, ports, wire, steering, hold=hold))
 
     def _surveyed(
         self, depth: Depth, purpose: Purpose, *, strict: bool = False
@@ -130,7 +150,8 @@ class Engine:
         ports = self._ports
         task = self._task(depth)
         dry_run = purpose is not Purpose.UPLOAD
-        self._seen = _Seen(ports.clock.now(), ports.clock.monotonic(), task=task)
+        steering = Steering(task, ports.journal, self._levers, self.stop)
+        self._seen = _Seen(ports.clock.now(), ports.clock.monotonic(), task=task, steering=steering)
         ports.journal.start_run(
             task.run,
             target=task.target,
@@ -150,7 +171,12 @@ class Engine:
             spec_digest=self._spec.digest,
             dry_run=dry_run,
         )
-        self._seen.plan = yield from survey(task, ports, show_all=dry_run)
+        self._levers.ending.begin_run()
+        self._seen.plan = yield from besides(
+            survey(task, ports, show_all=dry_run),
+            steering.look if purpose is Purpose.UPLOAD else lambda: iter(()),
+            self._levers.ending.end_run,
+        )
         planned = self._planned(task, strict=strict)
         yield planned
         return planned
@@ -218,12 +244,14 @@ class Engine:
         if task is None:
             raise AssertionError("a run that finishes has begun")
         interrupted = task.stopped()
+        if seen.steering is not None:
+            seen.steering.finished()
         self._ports.journal.finish_run(
-            task.run, outcomes=dict(seen.outcomes), interrupted=interrupted, receipt=receipt
+            task.run, outcomes=dict(tally.outcomes), interrupted=interrupted, receipt=receipt
         )
         return task.event(
             RunFinished,
-            outcomes=dict(seen.outcomes),
+            outcomes=dict(tally.outcomes),
             sent_bytes=tally.sent_bytes,
             duration_s=round(self._ports.clock.monotonic() - seen.started_s, 3),
             interrupted=interrupted,
@@ -232,17 +260,18 @@ class Engine:
 
     def _journalled(self, events: Iterator[Event]) -> Iterator[Event]:
         """The events, each batch in the journal; what was not yet written is written when the run ends."""
+        clock = self._ports.clock
         waiting: list[Event] = []
+        written_s = clock.monotonic()
         try:
             for event in events:
-                if isinstance(event, FileFinished):
-                    self._seen.outcomes[event.result.outcome.value] += 1
                 if not isinstance(event, FilePlanned):
                     # What would be done with each file stands in its entry; the log need not repeat it.
                     waiting.append(event)
-                if len(waiting) >= EVENTS_AT_ONCE:
+                now_s = clock.monotonic()
+                if len(waiting) >= EVENTS_AT_ONCE or now_s - written_s >= EVENTS_EVERY_S:
                     self._ports.journal.append(waiting)
-                    waiting = []
+                    waiting, written_s = [], now_s
                 yield event
         finally:
             if isinstance(events, Generator):

@@ -22,6 +22,7 @@ from uploader.model.errors import (
 )
 from uploader.model.files import Digest, SourceFile
 from uploader.model.ports import OpensFiles
+from uploader.stages.buffers import Buffers
 
 Progress: TypeAlias = Callable[[int], None]
 """Called with the bytes read so far."""
@@ -105,6 +106,7 @@ class ChunkReader:
         is_checked_elsewhere: bool = False,
         stop: Stop | None = None,
         open_file: OpensFiles = open_source,
+        buffers: Buffers | None = None,
     ) -> None:
         """Where the hashes are `known`, one is computed again, to be sure that these are still the bytes.
 
@@ -118,6 +120,7 @@ class ChunkReader:
         self._is_checked_elsewhere = is_checked_elsewhere
         self._stop = stop
         self._open_file = open_file
+        self._buffers = buffers or Buffers()
         self._digest: Digest | None = None
 
     @property
@@ -133,7 +136,7 @@ class ChunkReader:
         return self._digest
 
     def __iter__(self) -> Iterator[Chunk]:
-        source, buffers = self._source, _Buffers(self._chunk_bytes)
+        source, buffers = self._source, self._buffers
         starts = range(0, source.size_bytes, self._chunk_bytes)
         with (
             _steady(Path(self.path), source, self._open_file) as stream,
@@ -142,7 +145,7 @@ class ChunkReader:
             for index, start in enumerate(starts):
                 _refuse_stopped(self._stop, source)
                 size_bytes = min(source.size_bytes - start, self._chunk_bytes)
-                body = _filled(stream, buffers.free()[:size_bytes], source)
+                body = _filled(stream, buffers.free(self._chunk_bytes)[:size_bytes], source)
                 running.update(body)
                 yield self._chunk(index, body)
                 # Let go of it before the next buffer is looked for.
@@ -169,29 +172,6 @@ class ChunkReader:
                 path=self._source.path,
             )
         return chunk
-
-
-class _Buffers:
-    """Buffers of one size, each used again as soon as nobody refers to it."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self._size_bytes = size_bytes
-        self._all: list[bytearray] = []
-
-    def free(self) -> memoryview:
-        """A buffer that no one reads any more, or a new one."""
-        for buffer in self._all:
-            try:
-                # A bytearray refuses to change its length while a view of it lives: the one sure sign.
-                buffer.append(0)
-            except BufferError:
-                continue
-            buffer.pop()
-            return memoryview(buffer)
-        buffer = bytearray(self._size_bytes + 1)
-        buffer.pop()  # leaves the room that the test above needs
-        self._all.append(buffer)
-        return memoryview(buffer)
 
 
 class _Running:

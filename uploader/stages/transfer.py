@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from uploader.model.control import Lane
 from uploader.model.entries import Delivery, DeliveryState, Job
 from uploader.model.errors import (
     Cancelled,
@@ -21,6 +22,7 @@ from uploader.model.errors import (
 )
 from uploader.model.files import Digest, Proof, SourceFile, Stored
 from uploader.model.ports import Journal, ObjectStore
+from uploader.stages.buffers import Buffers
 from uploader.stages.digest import Chunk, ChunkReader, digest_file, read_whole
 from uploader.stages.room import Room
 
@@ -31,7 +33,7 @@ CHUNK_BYTES = 8 * 1024 * 1024
 """Size of a chunk: at 100 MB/s a lost one costs 80 ms; the server's limit is 128 MiB."""
 
 CHUNKS_IN_FLIGHT = 3
-"""Chunks of one file sent at the same time while one more is read: two large files fill the room there is."""
+"""Chunks of one file sent at the same time while one more is read."""
 
 Progress: TypeAlias = Callable[[int], None]
 Stop: TypeAlias = Callable[[], bool]
@@ -64,16 +66,49 @@ class Sent:
     """Bytes that went over the wire in this run; 0 for an adopted object."""
 
 
+class ChunkSizes(Protocol):
+    """Chooses how large the chunks of a file are, and how many are on their way at once."""
+
+    def choose(self, size_bytes: int) -> int:
+        """Bytes per chunk for a new job of a file of this size."""
+
+    def chunks_in_flight(self, chunk_bytes: int) -> int:
+        """Chunks of one file that may be sent at once; asked again for each chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedChunks:
+    """Always the same."""
+
+    chunk_bytes: int = CHUNK_BYTES
+    in_flight: int = CHUNKS_IN_FLIGHT
+
+    def choose(self, size_bytes: int) -> int:
+        """See ChunkSizes."""
+        return self.chunk_bytes
+
+    def chunks_in_flight(self, chunk_bytes: int) -> int:
+        """See ChunkSizes."""
+        return self.in_flight
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What a transfer works with: the store, the journal, and the threads that send chunks."""
+    """What a transfer works with: the store, the journal, the threads that send chunks, and the memory for them."""
 
     store: ObjectStore
     journal: Journal
     chunk_threads: Executor
     room: Room = field(default_factory=Room)
+    buffers: Buffers = field(default_factory=Buffers)
     small_bytes: int = SMALL_BYTES
-    chunk_bytes: int = CHUNK_BYTES
+    sizes: ChunkSizes = field(default_factory=FixedChunks)
+    chunk_bytes: int = 0
+    """Chunks of this size, whatever `sizes` would choose; 0: as it chooses."""
+
+    def choose(self, size_bytes: int) -> int:
+        """Bytes per chunk for a new job of a file of this size."""
+        return self.chunk_bytes or self.sizes.choose(size_bytes)
 
 
 def transfer(sending: Sending, wire: Wire, *, progress: Progress, stop: Stop) -> Sent:
@@ -96,15 +131,14 @@ def transfer(sending: Sending, wire: Wire, *, progress: Progress, stop: Stop) ->
     if sending.source.size_bytes <= wire.small_bytes:
         with wire.room.held(sending.source.size_bytes, stop):
             return _send_whole(sending, wire, progress)
-    with wire.room.held((CHUNKS_IN_FLIGHT + 1) * wire.chunk_bytes, stop):
+    try:
+        return _send_chunks(sending, wire, progress, stop)
+    except _JobUnusable:
+        # Its parts are lost or are not what was sent: once more, in a job of its own.
         try:
             return _send_chunks(sending, wire, progress, stop)
-        except _JobUnusable:
-            # Its parts are lost or are not what was sent: once more, in a job of its own.
-            try:
-                return _send_chunks(sending, wire, progress, stop)
-            except _JobUnusable as again:
-                raise again.cause from None
+        except _JobUnusable as again:
+            raise again.cause from None
 
 
 class _JobUnusable(Exception):
@@ -187,6 +221,7 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
         known=sending.digest,
         is_checked_elsewhere=is_checked_there,
         stop=stop,
+        buffers=wire.buffers,
     )
     try:
         sent_bytes = _send_missing(reader, job, wire, progress, stop)
@@ -212,10 +247,11 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
 
 def _open_job(sending: Sending, wire: Wire) -> Job:
     digest = sending.digest
+    chunk_bytes = wire.choose(sending.source.size_bytes)
     path = wire.store.open_job(
         sending.delivery.object_name,
         size_bytes=sending.source.size_bytes,
-        chunk_bytes=wire.chunk_bytes,
+        chunk_bytes=chunk_bytes,
         content_type=sending.content_type,
         filename=sending.filename,
         md5=bytes.fromhex(digest.md5) if digest else None,
@@ -224,7 +260,7 @@ def _open_job(sending: Sending, wire: Wire) -> Job:
     return wire.journal.open_job(
         sending.delivery.delivery_id,
         path,
-        chunk_bytes=wire.chunk_bytes,
+        chunk_bytes=chunk_bytes,
         size_bytes=sending.source.size_bytes,
         source_identity=sending.source.identity,
     )
@@ -240,6 +276,12 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
         wire.store.put_chunk(job.path, chunk.index, chunk.body, md5)
         wire.journal.chunk(job.job_id, chunk.index, md5.hex())
 
+    def make_room() -> None:
+        wire.room.take(job.chunk_bytes, stop, Lane.LARGE)
+
+    def leave_room(_: object = None) -> None:
+        wire.room.give_back(job.chunk_bytes, Lane.LARGE)
+
     def collect(*, until: int) -> None:
         nonlocal done_bytes, sent_bytes
         while len(pending) > until:
@@ -252,21 +294,45 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
                 progress(done_bytes)
 
     try:
-        for chunk in reader:
+        # There is room for a chunk before it is read.
+        for chunk in _with_room(reader, make_room, leave_room):
             if stop():
+                leave_room()
                 raise Cancelled("Stopped.", detail="Acknowledged chunks are kept.", path=reader.path)
             if chunk.acknowledged:
                 done_bytes += len(chunk.body)
+                leave_room()
                 continue
-            collect(until=CHUNKS_IN_FLIGHT - 1)
             future = wire.chunk_threads.submit(send, chunk)
+            future.add_done_callback(leave_room)
             pending[future] = len(chunk.body)
+            collect(until=max(0, wire.sizes.chunks_in_flight(job.chunk_bytes) - 1))
         collect(until=0)
     except BaseException:
         # What is on its way is let finish, so that every acknowledgement reaches the journal.
         wait(pending)
         raise
     return sent_bytes
+
+
+def _with_room(
+    reader: ChunkReader, make_room: Callable[[], None], leave_room: Callable[[], None]
+) -> Iterator[Chunk]:
+    """The chunks, each read when there is room for it; who takes a chunk leaves the room when it is sent."""
+    chunks = iter(reader)
+    while True:
+        make_room()
+        try:
+            chunk = next(chunks, None)
+        except BaseException:
+            leave_room()
+            raise
+        if chunk is None:
+            leave_room()
+            return
+        yield chunk
+        # Let go of it, so that its buffer can be filled again.
+        del chunk
 
 
 def _finalise(store: ObjectStore, name: str, job: Job, digest: Digest) -> Stored:
