@@ -37,6 +37,10 @@ class Room:
         """What nobody holds."""
         return self.size_bytes - sum(self._held.values())
 
+    def waiting(self, lane: Lane) -> int:
+        """Threads of a lane that wait for room."""
+        return len(self._waiting[lane])
+
     @contextmanager
     def held(self, size_bytes: int, stop: Callable[[], bool], lane: Lane = Lane.SMALL) -> Iterator[None]:
         """Hold this much while the block runs; more than there is at all counts as all of it.
