@@ -8,16 +8,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 
-from uploader.bootstrap import Settings, open_engine
+from uploader.bootstrap import open_engine
 from uploader.cli.console import Console
 from uploader.cli.display import follow
 from uploader.cli.exits import after
 from uploader.cli.interrupt import stops_cleanly
-from uploader.cli.run_options import run_options
+from uploader.cli.run_options import Asked, run_options
 from uploader.cli.spec_choice import chosen_spec
 from uploader.model.events import Event, RunStarted
 from uploader.report.summary import Summary
@@ -34,31 +33,26 @@ Examples:
 @click.command("engine", epilog=_EXAMPLES)
 @run_options
 @click.option(
+    "--hold", is_flag=True, help="Survey, then wait for `nanoferry resume` before anything is sent."
+)
+@click.option(
     "--with-parent", is_flag=True, help="End cleanly when standard input closes: with the program that asked."
 )
-def command(
-    *,
-    roots: tuple[Path, ...],
-    spec: str | None,
-    server: str | None,
-    catalog: str | None,
-    strict: bool,
-    receipt: Path | None,
-    with_parent: bool,
-) -> int:
+def command(*, asked: Asked, hold: bool, with_parent: bool) -> int:
     """Carry folders without a word, for the app and other programs.
 
     One JSON line on standard output says that the run is up (`run`, `pid`); after it comes nothing but the exit
     code. The end of the caller does not end the run unless --with-parent is given; SIGTERM ends it cleanly.
     """
     _outlive_the_terminal()
-    opened = open_engine(
-        Settings.from_environment(server=server, catalog=catalog), roots=roots, spec=chosen_spec(spec)
-    )
+    spec, limits = chosen_spec(asked.spec), asked.limits
+    opened = open_engine(asked.settings, roots=asked.roots, spec=spec, limits=limits)
     with opened as engine, stops_cleanly(engine.stop):
         if with_parent:
             threading.Thread(target=_stop_at_the_end_of_input, args=(engine.stop,), daemon=True).start()
-        events = engine.run(dry_run=False, strict=strict, depth=Depth.HEADERS, receipt=receipt)
+        events = engine.run(
+            dry_run=False, strict=asked.strict, depth=Depth.HEADERS, receipt=asked.receipt, hold=hold
+        )
         return after(follow(events, OneLine(Console(json_lines=True))))
 
 

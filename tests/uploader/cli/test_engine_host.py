@@ -72,7 +72,15 @@ def test_it_says_one_line_and_nothing_after_it(
     assert json.loads(printed.out) == {"schema": "nanoferry.engine/1", "run": script.run, "pid": os.getpid()}
     assert printed.err == ""
     assert (engine.asked["roots"], engine.asked["strict"]) == ((Path("/data/a"),), True)
+    assert engine.asked["hold"] is False
     assert not engine.stopped.is_set()
+
+
+def test_it_holds_when_it_is_told_to(script: Any, play: Any) -> None:
+    engine = play(script.started(), script.ended())
+    assert run(["engine", "--dir", "x", "--hold", "--limit", "2MB/s"]) == Exit.DONE
+    assert engine.asked["hold"] is True
+    assert engine.asked["limits"].limit_bytes_per_s == 2_000_000
 
 
 def test_with_its_parent_it_ends_when_the_input_ends(script: Any, play: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ import pytest
 from uploader.cli import upload, validate
 from uploader.cli.exits import Exit
 from uploader.cli.main import run
+from uploader.cli.run_options import parse_duration
+from uploader.engine.limits import Limits
+from uploader.model.control import Order
+from uploader.model.errors import SettingsError
 from uploader.model.events import Event
 from uploader.model.files import Outcome
 from validation.check import Depth
@@ -81,6 +86,59 @@ def test_upload_hands_on_what_was_asked(script: Any, play: Any) -> None:
         "https://catalog.example.org",
         "7",
     )
+
+
+def test_upload_without_limits_has_good_manners(script: Any, play: Any) -> None:
+    engine = play([script.started(), script.planned(), script.ended()])
+    assert run(["upload", "--dir", "x"]) == Exit.DONE
+    assert engine.asked["limits"] == Limits()
+
+
+def test_upload_hands_on_the_limits(script: Any, play: Any) -> None:
+    engine = play([script.started(), script.planned(), script.ended()])
+    arguments = ["--limit", "20MB/s", "--schedule", "20:00-06:00 full; else 2MB/s", "--order", "oldest"]
+    arguments += ["--at-once", "8", "--wait", "2h"]
+    assert run(["upload", "--dir", "x", *arguments]) == Exit.DONE
+    assert engine.asked["limits"] == Limits(
+        limit_bytes_per_s=20_000_000,
+        schedule="20:00-06:00 full; else 2MB/s",
+        order=Order.OLDEST,
+        most_at_once=8,
+        patience_s=7200.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "wait_s"),
+    [("0", 0), ("90", 90), ("30s", 30), ("10m", 600), ("10 min", 600), ("1.5h", 5400), ("2d", 172_800)],
+)
+def test_durations_as_a_person_types_them(typed: str, wait_s: float) -> None:
+    assert parse_duration(typed) == wait_s
+    assert parse_duration("Forever") == math.inf
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "-5", "5 weeks", "1h30"])
+def test_what_is_no_duration(typed: str) -> None:
+    with pytest.raises(SettingsError, match="is not a duration"):
+        parse_duration(typed)
+
+
+@pytest.mark.parametrize(
+    "faulty", [["--limit", "fast"], ["--schedule", "at night"], ["--wait", "soon"], ["--at-once", "0"]]
+)
+def test_a_wrong_limit_is_known_before_anything_is_read(play: Any, faulty: list[str]) -> None:
+    engine = play([])
+    assert run(["upload", "--dir", "x", *faulty]) == Exit.COULD_NOT_RUN
+    assert engine.asked == {}
+
+
+def test_the_command_to_go_on_names_the_limits_again(
+    script: Any, play: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play([script.started(), script.planned(new=2), script.ended(interrupted=True)])
+    arguments = ["upload", "--dir", "x", "--limit", "2MB/s", "--at-once", "4", "--wait", "forever"]
+    assert run(arguments) == Exit.INTERRUPTED
+    assert f"{shlex.join(['nanoferry', *arguments])}\n" in capsys.readouterr().out
 
 
 def test_upload_json_keeps_stdout_for_events(
