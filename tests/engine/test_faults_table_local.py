@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import functools
+import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -176,3 +178,26 @@ def test_parents_whose_reply_was_lost_are_noted(world: World, line: FaultProxy, 
     assert set(world.upload(dropped.folder).outcomes) == {"new"}
     with closing(sqlite3.connect(world.state_dir / "journal.sqlite3")) as journal:
         assert journal.execute("SELECT DISTINCT state FROM deliveries").fetchall() == [("registered",)]
+
+
+@pytest.mark.xfail(reason="nobody looks at the name again before the parts of a job are published")
+def test_another_machine_publishes_the_same_large_file_meanwhile(
+    world: World, line: FaultProxy, dropped: Dropped, quiet: dict[str, Any]
+) -> None:
+    """Hatrac takes no precondition for a job: only a look just before finalise keeps it at one version."""
+    published: list[str] = []
+
+    def publish(asked: Asked) -> None:
+        name, _, rest = asked.path.partition(";upload/")
+        is_last_part = asked.method == "PUT" and rest.endswith("/5")
+        if is_last_part and not published:
+            published.append(name)
+            body = dropped.bodies[name.rpartition("/")[2]]
+            md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+            world.ask("PUT", name, data=body, headers={"Content-MD5": md5}).raise_for_status()
+
+    line.before_forwarding = publish
+    assert set(world.upload(dropped.folder).outcomes) == {"new"}
+    assert published
+    versions = world.objects()
+    assert {name: len(versions[name]) for name in published} == dict.fromkeys(published, 1)

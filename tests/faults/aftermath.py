@@ -97,9 +97,17 @@ def check(
     assert 0 <= resent <= ledger.in_flight_bytes, line
     state = world.end_state()
     assert state["jobs"] == [], state["jobs"]
-    assert state == expected
+    assert state == expected, _difference(state, expected)
     _assert_clean_journal(world)
     return line
+
+
+def _difference(state: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    """Where two end states differ, short enough to read."""
+    tables = [name for name, rows in state["rows"].items() if rows != expected["rows"][name]]
+    pairs = zip(state["rows"][tables[0]], expected["rows"][tables[0]], strict=False) if tables else ()
+    first = next(((ours, theirs) for ours, theirs in pairs if ours != theirs), None)
+    return f"tables {tables}, first row {first}" if tables else "versions or jobs"
 
 
 def _tells(row: Mapping[str, Any], dropped: Dropped) -> bool:

@@ -40,6 +40,9 @@ TROUBLE = (
     *(Kind.SIGNED_OUT, Kind.PORTAL, Kind.TRICKLE, Kind.DELAY),
 )
 
+FIRST_FILES = 2000
+"""There before the clock starts: passes go in batches, and until the first is full memory grows with the folder."""
+
 WARM_UP = 0.3
 """Share of the time in which memory may still grow: caches, pools, the first of everything."""
 
@@ -77,12 +80,12 @@ class Soak:
     server_kills: int = 0
     faults: int = 0
 
-    def new_files(self) -> None:
-        """A few files more: mostly small ones, now and then one of many chunks, a new session every so often."""
+    def new_files(self, number: int) -> None:
+        """So many files more: mostly small ones, now and then one of many chunks, a new session every so often."""
         session = (
             f"NFFA-7/gold/2025-03-{1 + len(self.files) // 200 % 28:02}_op{len(self.files) // 200:04}_SEM"
         )
-        for _ in range(self.draw.randint(0, 6)):
+        for _ in range(number):
             is_large = self.draw.random() < 0.05
             size_bytes = self.draw.randint(20_000, 200_000) if is_large else self.draw.randint(1, 4096)
             suffix = "csv" if is_large else "txt"
@@ -126,7 +129,7 @@ class Soak:
                 at_s,
                 process.memory_info().rss,
                 process.num_threads(),
-                process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
+                process.num_fds(),
                 len(process.children(recursive=True)),
             )
         self.samples.append(found)
@@ -154,12 +157,13 @@ def soak(minutes: float, seed: int, home: Path) -> list[str]:
     """Run it; what is wrong, in words."""
     with started(home, random.Random(seed)) as running:
         threading.Thread(target=running.hear, daemon=True).start()
+        running.new_files(FIRST_FILES)
         began_s = time.monotonic()
         end_s = began_s + minutes * 60
         next_trouble_s = next_kill_s = next_report_s = began_s
         next_kill_s += 15
         while (now_s := time.monotonic()) < end_s:
-            running.new_files()
+            running.new_files(running.draw.randint(0, 6))
             if now_s >= next_trouble_s:
                 running.new_trouble()
                 next_trouble_s = now_s + running.draw.uniform(1, 8)
