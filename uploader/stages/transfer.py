@@ -298,7 +298,7 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
         for chunk in _with_room(reader, make_room, leave_room):
             if stop():
                 leave_room()
-                raise Cancelled("Stopped.", detail="Acknowledged chunks are kept.", path=reader.path)
+                raise _stopped(reader)
             if chunk.acknowledged:
                 done_bytes += len(chunk.body)
                 leave_room()
@@ -308,11 +308,17 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
             pending[future] = len(chunk.body)
             collect(until=max(0, wire.sizes.chunks_in_flight(job.chunk_bytes) - 1))
         collect(until=0)
+        if stop():
+            raise _stopped(reader)
     except BaseException:
         # What is on its way is let finish, so that every acknowledgement reaches the journal.
         wait(pending)
         raise
     return sent_bytes
+
+
+def _stopped(reader: ChunkReader) -> Cancelled:
+    return Cancelled("Stopped.", detail="Acknowledged chunks are kept.", path=reader.path)
 
 
 def _with_room(
