@@ -256,7 +256,9 @@ def _why(result: FileResult) -> str:
 
 
 def _marked(case: Case) -> Any:
-    return pytest.param(case, marks=[pytest.mark.xfail(reason=case.known)] if case.known else [])
+    return pytest.param(
+        case, marks=[pytest.mark.xfail(reason=case.known, raises=AssertionError)] if case.known else []
+    )
 
 
 @pytest.mark.parametrize("case", [_marked(case) for case in CASES], ids=str)

@@ -148,7 +148,10 @@ def _problems(told: Told) -> list[str]:
     return [f"{name}: {one.error}" for name, one in told.results.items() if one.error]
 
 
-@pytest.mark.xfail(reason="an upload job is left on the server when the journal that knew of it is lost")
+@pytest.mark.xfail(
+    reason="an upload job is left on the server when the journal that knew of it is lost",
+    raises=AssertionError,
+)
 def test_a_journal_that_is_lost_altogether(
     world: World, line: FaultProxy, dropped: Dropped, quiet: dict[str, Any]
 ) -> None:
@@ -169,7 +172,10 @@ def test_a_journal_that_is_lost_altogether(
     check(world, dropped, quiet, line.ledger, fault="journal lost altogether", faults=1, runs=2)
 
 
-@pytest.mark.xfail(reason="the note of a parent row is left as intended when the reply to its insert is lost")
+@pytest.mark.xfail(
+    reason="the note of a parent row is left as intended when the reply to its insert is lost",
+    raises=AssertionError,
+)
 def test_parents_whose_reply_was_lost_are_noted(world: World, line: FaultProxy, dropped: Dropped) -> None:
     import sqlite3
     from contextlib import closing
@@ -180,7 +186,10 @@ def test_parents_whose_reply_was_lost_are_noted(world: World, line: FaultProxy, 
         assert journal.execute("SELECT DISTINCT state FROM deliveries").fetchall() == [("registered",)]
 
 
-@pytest.mark.xfail(reason="nobody looks at the name again before the parts of a job are published")
+@pytest.mark.xfail(
+    reason="nobody looks at the name again before the parts of a job are published",
+    raises=AssertionError,
+)
 def test_another_machine_publishes_the_same_large_file_meanwhile(
     world: World, line: FaultProxy, dropped: Dropped, quiet: dict[str, Any]
 ) -> None:
