@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import queue
 import stat
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,9 @@ READ_BYTES = 1024 * 1024
 """Bytes per read: larger ones gain nothing against the time that two hashes take (measured)."""
 
 _SHARED_FROM_BYTES = 32 * 1024 * 1024
-"""Below this, files are hashed side by side, and a second thread for one of them would gain nothing."""
+"""Below this, files are hashed side by side, and more threads for one of them would gain nothing."""
+
+_PIECES_BEHIND = 1
 
 
 def open_source(path: Path) -> BinaryIO:
@@ -52,12 +55,14 @@ def digest_file(
 
     Raises SourceChanged, SourceVanished or SourceUnreadable, and Cancelled once `stop` says so.
     """
-    buffer = memoryview(bytearray(min(READ_BYTES, max(source.size_bytes, 1))))
+    buffers, piece_bytes = Buffers(), min(READ_BYTES, max(source.size_bytes, 1))
     with _steady(path, source, open_file) as stream, _running(source) as running:
         while running.size_bytes < source.size_bytes:
             _refuse_stopped(stop, source)
-            piece = _filled(stream, buffer[: source.size_bytes - running.size_bytes], source)
+            left_bytes = source.size_bytes - running.size_bytes
+            piece = _filled(stream, buffers.free(piece_bytes)[:left_bytes], source)
             running.update(piece)
+            del piece
             if progress is not None:
                 progress(running.size_bytes)
     return running.digest()
@@ -175,25 +180,17 @@ class ChunkReader:
 
 
 class _Running:
-    """Hashes of the bytes so far; with a helper, all but one of them are computed in its thread meanwhile."""
+    """Hashes of the bytes so far, computed at once."""
 
-    def __init__(self, kinds: Sequence[str], helper: Executor | None) -> None:
+    def __init__(self, kinds: Sequence[str]) -> None:
         self.size_bytes = 0
         self._hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
-        self._helper = helper
 
     def update(self, piece: memoryview) -> None:
-        """Take in the next bytes; on return nobody reads the piece any more."""
+        """Take in the next bytes."""
         self.size_bytes += len(piece)
-        if self._helper is None:
-            for each in self._hashes.values():
-                each.update(piece)
-            return
-        first, *others = self._hashes.values()
-        beside = [self._helper.submit(each.update, piece) for each in others]
-        first.update(piece)
-        for future in beside:
-            future.result()
+        for each in self._hashes.values():
+            each.update(piece)
 
     def hex(self, kind: str) -> str:
         """One hash of everything taken in."""
@@ -203,15 +200,65 @@ class _Running:
         """Both hashes of everything taken in."""
         return Digest(self.hex("md5"), self.hex("sha256"), self.size_bytes)
 
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class _RunningBeside(_Running):
+    """The same in a thread for each hash, so that the next bytes are read while these are hashed."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        super().__init__(kinds)
+        self._lines = {kind: _HashLine(each.update) for kind, each in self._hashes.items()}
+
+    def update(self, piece: memoryview) -> None:
+        """Take in the next bytes, which must stay as they are until no one refers to them any more."""
+        self.size_bytes += len(piece)
+        for line in self._lines.values():
+            line.pieces.put(piece)
+
+    def hex(self, kind: str) -> str:
+        """One hash of everything taken in; nothing can be taken in after that."""
+        self._lines[kind].close()
+        return super().hex(kind)
+
+    def close(self) -> None:
+        """End the threads."""
+        for line in self._lines.values():
+            line.close()
+
+
+class _HashLine:
+    """A thread that feeds one hash, a few pieces behind the reader at most."""
+
+    def __init__(self, update: Callable[[memoryview], None]) -> None:
+        self.pieces: queue.Queue[memoryview | None] = queue.Queue(_PIECES_BEHIND)
+        self._update = update
+        self._thread = threading.Thread(target=self._work, name="hash-line")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hash what is left and end; a second call does nothing."""
+        if self._thread.is_alive():
+            self.pieces.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (piece := self.pieces.get()) is not None:
+            self._update(piece)
+            # Let go of it before waiting for the next: its memory is to be used again.
+            del piece
+
 
 @contextmanager
 def _running(source: SourceFile, kinds: Sequence[str] = ("md5", "sha256")) -> Iterator[_Running]:
-    """Empty hashes for a file; a large one has a thread to share the work with."""
-    if source.size_bytes < _SHARED_FROM_BYTES or len(kinds) < 2:
-        yield _Running(kinds, None)
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="hash") as helper:
-        yield _Running(kinds, helper)
+    """Empty hashes for a file; those of a large one are computed beside the reading."""
+    is_shared = source.size_bytes >= _SHARED_FROM_BYTES and bool(kinds)
+    running = _RunningBeside(kinds) if is_shared else _Running(kinds)
+    try:
+        yield running
+    finally:
+        running.close()
 
 
 @contextmanager
