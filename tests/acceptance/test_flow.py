@@ -314,7 +314,7 @@ def test_ctrl_c_finishes_cleanly_and_the_same_command_goes_on(own_state: Path, t
         lines = []
         for text in child.stdout:
             lines.append(json.loads(text))
-            if lines[-1]["kind"] == "file_progressed":
+            if lines[-1]["kind"] == "file_started":
                 child.send_signal(signal.SIGINT)
                 break
         rest, said = child.communicate(timeout=60)
