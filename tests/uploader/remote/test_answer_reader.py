@@ -92,7 +92,9 @@ def test_the_server_says_how_long_an_idle_line_is_good_for() -> None:
     assert read(b"HTTP/1.1 204 X\r\nKeep-Alive: max=9\r\n\r\n")[2].idle_s == 4.0
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b"words " * 999), zlib.compress(b"words " * 999)])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b"words " * 999), zlib.compress(b"words " * 999)], ids=["gzip", "deflate"]
+)
 def test_packed_bodies_are_unpacked(packed: bytes) -> None:
     coding = b"gzip" if packed[:2] == b"\x1f\x8b" else b"deflate"
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (coding, len(packed))
