@@ -172,10 +172,6 @@ def test_a_journal_that_is_lost_altogether(
     check(world, dropped, quiet, line.ledger, fault="journal lost altogether", faults=1, runs=2)
 
 
-@pytest.mark.xfail(
-    reason="the note of a parent row is left as intended when the reply to its insert is lost",
-    raises=AssertionError,
-)
 def test_parents_whose_reply_was_lost_are_noted(world: World, line: FaultProxy, dropped: Dropped) -> None:
     import sqlite3
     from contextlib import closing
@@ -186,10 +182,6 @@ def test_parents_whose_reply_was_lost_are_noted(world: World, line: FaultProxy, 
         assert journal.execute("SELECT DISTINCT state FROM deliveries").fetchall() == [("registered",)]
 
 
-@pytest.mark.xfail(
-    reason="nobody looks at the name again before the parts of a job are published",
-    raises=AssertionError,
-)
 def test_another_machine_publishes_the_same_large_file_meanwhile(
     world: World, line: FaultProxy, dropped: Dropped, quiet: dict[str, Any]
 ) -> None:

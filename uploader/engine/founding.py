@@ -77,7 +77,7 @@ class Parents:
                 self._refuse(need, "a record with one of the same keys is there already")
                 continue
             self._rows[need.key] = held
-            if str(held["RID"]) in ours:
+            if str(held["RID"]) in ours or _reads_as_made(held, row):
                 self._remember(delivery, str(held["RID"]), row)
 
     def _refresh(self, need: Need) -> None:
@@ -144,3 +144,8 @@ class Parents:
         source = SourceFile(need.key, 0, 0)
         table = str(need.rule.table)
         return self._ports.journal.intend(self._task.target, table, need.key, "", source, need.key)
+
+
+def _reads_as_made(held: Row, row: Mapping[str, Any]) -> bool:
+    """Whether a row that was not there before is what we asked for, untouched: the reply to its insert was lost."""
+    return held.get("RCT") == held.get("RMT") and not differences(row, held)

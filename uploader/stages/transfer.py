@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
@@ -18,10 +17,10 @@ from uploader.model.errors import (
     NotFound,
     RemoteError,
     SourceChanged,
-    Unreachable,
 )
 from uploader.model.files import Digest, Proof, SourceFile, Stored
 from uploader.model.ports import Journal, ObjectStore
+from uploader.stages.adopting import adopted, finalise, made_meanwhile, proven
 from uploader.stages.buffers import Buffers
 from uploader.stages.digest import Chunk, ChunkReader, digest_file, read_whole
 from uploader.stages.room import Room
@@ -155,9 +154,9 @@ def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
         raise _changed_since_hashed(sending.source)
     name = sending.delivery.object_name
     if sending.in_doubt:
-        adopted = _adopted(wire.store, wire.store.head(name), digest)
-        if adopted is not None:
-            return Sent(adopted, digest, 0)
+        held = adopted(wire.store, wire.store.head(name), digest)
+        if held is not None:
+            return Sent(held, digest, 0)
     try:
         stored = wire.store.put(
             name,
@@ -170,12 +169,12 @@ def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
         )
     except Conflict:
         # 412: a version exists. It is ours if the bytes agree (a reply was lost), else somebody else's.
-        adopted = _adopted(wire.store, wire.store.head(name), digest)
-        if adopted is None:
+        held = adopted(wire.store, wire.store.head(name), digest)
+        if held is None:
             raise
-        return Sent(adopted, digest, 0)
+        return Sent(held, digest, 0)
     progress(digest.size_bytes)
-    return Sent(_proven(stored, digest, Proof.JOB_MD5), digest, digest.size_bytes)
+    return Sent(proven(stored, digest, Proof.JOB_MD5), digest, digest.size_bytes)
 
 
 def _changed_since_hashed(source: SourceFile) -> SourceChanged:
@@ -194,16 +193,11 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
         found = wire.store.head(name)
         if found is not None:
             digest = sending.digest or digest_file(sending.path, source=source, stop=stop)
-            adopted = _adopted(wire.store, found, digest)
-            if adopted is not None:
-                return Sent(adopted, digest, 0)
+            held = adopted(wire.store, found, digest)
+            if held is not None:
+                return Sent(held, digest, 0)
             if not sending.may_replace:
-                raise Conflict(
-                    f"The store holds other bytes under {name}.",
-                    detail="Nothing was sent.",
-                    remedy="Compare the record with the file; rename the file or have the record corrected.",
-                    path=source.path,
-                )
+                raise _other_bytes(sending)
         if sending.in_doubt:
             # Opened by a run that died before it could journal the job (DESIGN 6.5).
             for orphan in wire.store.jobs(name):
@@ -226,7 +220,9 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
     try:
         sent_bytes = _send_missing(reader, job, wire, progress, stop)
         digest = reader.digest
-        stored = _finalise(wire.store, name, job, digest)
+        other = None if sending.may_replace else made_meanwhile(wire.store, name, job)
+        if other is None:
+            stored = finalise(wire.store, name, job, digest)
     except SourceChanged:
         wire.store.cancel_job(job.path)
         wire.journal.close_job(job.job_id)
@@ -240,9 +236,11 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
         ):
             raise _changed_since_hashed(source) from error
         raise _JobUnusable(error) from error
+    if other is not None:
+        return _instead(other, sending, job, wire, digest)
     wire.store.set_checksums(stored.url, md5=bytes.fromhex(digest.md5), sha256=bytes.fromhex(digest.sha256))
     wire.journal.close_job(job.job_id)
-    return Sent(_proven(stored, digest, Proof.CHUNK_MD5), digest, sent_bytes)
+    return Sent(proven(stored, digest, Proof.CHUNK_MD5), digest, sent_bytes)
 
 
 def _open_job(sending: Sending, wire: Wire) -> Job:
@@ -341,44 +339,20 @@ def _with_room(
         del chunk
 
 
-def _finalise(store: ObjectStore, name: str, job: Job, digest: Digest) -> Stored:
-    try:
-        return store.finalise(job.path)
-    except (NotFound, Unreachable):
-        # The reply of an earlier finalise may have been lost: the job's id is the version's id.
-        adopted = _finalised_before(store, name, job, digest)
-        if adopted is None:
-            raise
-        return adopted
+def _instead(found: Stored, sending: Sending, job: Job, wire: Wire, digest: Digest) -> Sent:
+    """Take the object that is there in place of ours, when it holds the same bytes."""
+    wire.store.cancel_job(job.path)
+    wire.journal.close_job(job.job_id)
+    held = adopted(wire.store, found, digest)
+    if held is None:
+        raise _other_bytes(sending)
+    return Sent(held, digest, 0)
 
 
-def _finalised_before(store: ObjectStore, name: str, job: Job, digest: Digest) -> Stored | None:
-    found = store.head(name)
-    if found is None:
-        return None
-    is_this_job = found.version == job.path.rpartition("/")[2]
-    return found if is_this_job and found.size_bytes == digest.size_bytes else None
-
-
-def _adopted(store: ObjectStore, found: Stored | None, digest: Digest) -> Stored | None:
-    """The object that is there already, when its MD5 and size are the file's."""
-    if found is None or found.size_bytes != digest.size_bytes:
-        return None
-    if not found.md5:
-        return _compared(store, found, digest)
-    return _proven(found, digest, Proof.ADOPTED) if found.md5 == digest.md5 else None
-
-
-def _compared(store: ObjectStore, found: Stored, digest: Digest) -> Stored | None:
-    """An object that bears no checksum, published by a job whose reply was lost: only its bytes can tell."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    for piece in store.read(found.url):
-        md5.update(piece)
-    if md5.hexdigest() != digest.md5:
-        return None
-    store.set_checksums(found.url, md5=md5.digest(), sha256=bytes.fromhex(digest.sha256))
-    return _proven(found, digest, Proof.DOWNLOAD)
-
-
-def _proven(stored: Stored, digest: Digest, proof: Proof) -> Stored:
-    return Stored(stored.name, stored.url, digest.size_bytes, digest.md5, digest.sha256, proof)
+def _other_bytes(sending: Sending) -> Conflict:
+    return Conflict(
+        f"The store holds other bytes under {sending.delivery.object_name}.",
+        detail="Nothing was published.",
+        remedy="Compare the record with the file; rename the file or have the record corrected.",
+        path=sending.source.path,
+    )
