@@ -100,6 +100,10 @@ class Throttled(RemoteError):
         self.wait_s = wait_s
 
 
+class Aborted(Throttled):
+    """The database undid the change because another writer was faster; nothing was written, try at once."""
+
+
 class NotSignedIn(RemoteError):
     """401, or a session that has ended."""
 

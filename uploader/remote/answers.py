@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from uploader.model.errors import (
+    Aborted,
     BadReply,
     BadRequest,
     ChecksumMismatch,
@@ -183,13 +184,14 @@ def _refused_as_it_is(answer: _Answer) -> RemoteError:
 
 
 def _busy(answer: _Answer) -> RemoteError:
+    kind = Throttled
     if "Transaction aborted" in answer.words:
-        summary = "Another writer was faster and the database undid our change."
+        kind, summary = Aborted, "Another writer was faster and the database undid our change."
     elif answer.status == 429:
         summary = "The server asks us to slow down."
     else:
         summary = "The server is busy."
-    return Throttled(
+    return kind(
         summary,
         status=answer.status,
         wait_s=_retry_after_s(answer.headers.get("Retry-After", "")),

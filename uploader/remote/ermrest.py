@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import threading
@@ -14,7 +15,7 @@ from uploader.model.ports import Clock, Row
 from uploader.remote.catalog_facts import SYSTEM_COLUMNS, facts_of
 from uploader.remote.ermrest_paths import encoded, filters, look_ups, projection, spec_path, table_path
 from uploader.remote.http import Connection
-from uploader.remote.retry import CATALOG_RETRY, RetryPolicy, retrying
+from uploader.remote.retry import CATALOG_RETRY, Repeats, RetryPolicy, retrying
 from uploader.remote.row_batches import bodies, first_of_each_key, is_whole, own_keys
 from validation.facts import CatalogFacts, TableFacts
 
@@ -25,7 +26,7 @@ _JSON = {"Content-Type": "application/json", "Accept": "application/json", "Acce
 class ErmrestCatalog:
     """Implements `ports.Catalog`.
 
-    Aborted transactions are repeated here, with jitter, for half a minute; what lasts longer is the engine's.
+    By itself it repeats what passes for half a minute; an engine repeats in its own way (`repeated_by`).
     """
 
     def __init__(
@@ -34,11 +35,16 @@ class ErmrestCatalog:
         self._connection = connection
         self._catalog_id = catalog_id
         self._base = f"/ermrest/catalog/{quote(catalog_id, safe='')}"
-        self._clock = clock
-        self._policy = policy
+        self._repeats: Repeats = _by_itself(policy, clock)
         self._document: Mapping[str, Any] | None = None
         self._facts: CatalogFacts | None = None
         self._reading = threading.Lock()
+
+    def repeated_by(self, repeats: Repeats) -> ErmrestCatalog:
+        """The same catalog, with what is known of its model, whose requests go through `repeats`."""
+        twin = copy.copy(self)
+        twin._repeats = repeats  # noqa: SLF001 - a twin of our own
+        return twin
 
     @property
     def server(self) -> str:
@@ -158,6 +164,7 @@ class ErmrestCatalog:
                 method, f"{self._base}{path}", headers=_JSON, body=body, repeatable=method == "PUT"
             ),
             repeat_in_doubt=method == "PUT",
+            writes=True,
         )
         with self._reading:
             self._document = self._facts = None
@@ -179,12 +186,21 @@ class ErmrestCatalog:
                 body=body,
                 repeatable=repeatable,
             )
-            reply = self._retried(send, repeat_in_doubt=repeatable)
+            reply = self._retried(send, repeat_in_doubt=repeatable, writes=True)
             written.extend(_rows(reply.json(), path))
         return written
 
-    def _retried(self, call: Callable[[], _T], *, repeat_in_doubt: bool = True) -> _T:
-        return retrying(call, policy=self._policy, clock=self._clock, repeat_in_doubt=repeat_in_doubt)
+    def _retried(
+        self, request: Callable[[], _T], *, repeat_in_doubt: bool = True, writes: bool = False
+    ) -> _T:
+        return self._repeats(request, repeat_in_doubt=repeat_in_doubt, writes=writes)
+
+
+def _by_itself(policy: RetryPolicy, clock: Clock) -> Repeats:
+    def repeated(request: Callable[[], _T], *, repeat_in_doubt: bool = True, writes: bool = False) -> _T:
+        return retrying(request, policy=policy, clock=clock, repeat_in_doubt=repeat_in_doubt)
+
+    return repeated
 
 
 def _rows(document: Any, path: str) -> list[dict[str, Any]]:

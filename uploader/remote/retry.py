@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from uploader.model.errors import Retry, UploaderError
 from uploader.model.ports import Clock
@@ -24,7 +24,21 @@ class RetryPolicy:
     longest_wait_s: float = 60.0
     budget_s: float = 600.0
     """No wait begins that would end later than this after the first call."""
+    settle_s: float = 1.0
+    """Least wait after a request that may have been carried out, so that what it did can be seen."""
 
+
+class Repeats(Protocol):
+    """Makes a request and repeats it while that helps: `retrying` with its settings, or an engine's own way."""
+
+    def __call__(
+        self, request: Callable[[], _T], *, repeat_in_doubt: bool = True, writes: bool = False
+    ) -> _T:
+        """The answer; with `repeat_in_doubt` false a request that may have been carried out is not repeated."""
+
+
+ONCE = RetryPolicy(attempts=1)
+"""For adapters under an engine that repeats whole calls itself."""
 
 TRANSFER_RETRY = RetryPolicy()
 """For objects and chunks: a dropped line may take minutes to come back."""

@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from uploader.model.errors import ChecksumMismatch, RemoteError, UploaderError
+from uploader.engine.health.host import HostHealth
+from uploader.model.errors import ChecksumMismatch, RemoteError
 from uploader.model.files import Stored
-from uploader.model.ports import Clock, ObjectStore
-from uploader.remote.retry import TRANSFER_RETRY, RetryPolicy, retrying
+from uploader.model.ports import ObjectStore
+from uploader.remote.retry import TRANSFER_RETRY, RetryPolicy
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class PatientStore:
-    """An ObjectStore over another one."""
+    """An ObjectStore over another one, which repeats nothing itself.
+
+    It stands outside whatever hands out slots for sending: a caller that waits holds none.
+    """
 
     store: ObjectStore
-    clock: Clock
+    health: HostHealth
     policy: RetryPolicy = TRANSFER_RETRY
-    on_wait: Callable[[UploaderError, float], None] | None = None
 
     def ensure_namespaces(self, names: Iterable[str]) -> None:
         """See ObjectStore."""
@@ -30,7 +33,7 @@ class PatientStore:
 
     def head(self, name: str) -> Stored | None:
         """See ObjectStore."""
-        return self._trying(lambda: self.store.head(name))
+        return self._trying(lambda: self.store.head(name), writes=False)
 
     def put(
         self,
@@ -105,7 +108,7 @@ class PatientStore:
 
     def jobs(self, name: str) -> Sequence[str]:
         """See ObjectStore."""
-        return self._trying(lambda: self.store.jobs(name))
+        return self._trying(lambda: self.store.jobs(name), writes=False)
 
     def put_chunk(self, job: str, index: int, body: bytes | memoryview, md5: bytes) -> None:
         """See ObjectStore."""
@@ -135,8 +138,30 @@ class PatientStore:
         self._trying(lambda: self.store.set_checksums(url, md5=md5, sha256=sha256))
 
     def read(self, url: str) -> Iterator[bytes]:
-        """See ObjectStore; a broken stream is the reader's to repeat."""
-        return self.store.read(url)
+        """See ObjectStore; a stream that breaks is opened again and goes on where it was: versions never change."""
+        given_bytes = 0
+        stream: Iterator[bytes] | None = None
 
-    def _trying(self, call: Callable[[], T]) -> T:
-        return retrying(call, policy=self.policy, clock=self.clock, on_wait=self.on_wait)
+        def next_piece() -> bytes:
+            nonlocal stream
+            if stream is None:
+                stream = _without_first(self.store.read(url), given_bytes)
+            try:
+                return next(stream, b"")
+            except RemoteError:
+                stream = None
+                raise
+
+        while piece := self._trying(next_piece, writes=False):
+            given_bytes += len(piece)
+            yield piece
+
+    def _trying(self, call: Callable[[], T], *, writes: bool = True) -> T:
+        return self.health.call(call, self.policy, writes=writes)
+
+
+def _without_first(pieces: Iterator[bytes], skipped_bytes: int) -> Iterator[bytes]:
+    for piece in pieces:
+        if len(piece) > skipped_bytes:
+            yield piece[skipped_bytes:]
+        skipped_bytes = max(0, skipped_bytes - len(piece))
