@@ -20,7 +20,7 @@ from uploader.model.events import (
     Resumed,
 )
 from uploader.model.files import Outcome
-from uploader.report.summary import Summary, fold
+from uploader.report.summary import Folding, Summary
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,8 +44,8 @@ _STAGES: Final = {
 class Display(Protocol):
     """One way to show a run."""
 
-    def show(self, event: Event, summary: Summary) -> None:
-        """One more event has happened; `summary` already holds it."""
+    def show(self, event: Event, so_far: Folding) -> None:
+        """One more event has happened; `so_far` already holds it."""
 
     def close(self) -> None:
         """The run is over: leave the terminal as it was found."""
@@ -53,17 +53,17 @@ class Display(Protocol):
 
 def follow(events: Iterable[Event], display: Display, summary: Summary | None = None) -> Summary:
     """Show a run to its end and give its summary; `summary` holds what has happened before."""
-    summary = summary or Summary()
+    so_far = Folding(summary)
     try:
         for event in events:
-            summary = fold(summary, event)
-            display.show(event, summary)
+            so_far.take(event)
+            display.show(event, so_far)
     finally:
         # When showing fails (a closed pipe, a full disk), the run ends here and now: its journal is still open.
         if isinstance(events, Generator):
             events.close()
         display.close()
-    return summary
+    return so_far.summary()
 
 
 def events_of(console: Console) -> Display:
@@ -76,11 +76,12 @@ def words_of(console: Console) -> Display:
     return BarDisplay(console) if console.is_watched else PlainDisplay(console)
 
 
-def _headline(event: Event, summary: Summary) -> str:  # noqa: PLR0911 - one arm per kind of event
+def _headline(event: Event, so_far: Folding) -> str:  # noqa: PLR0911 - one arm per kind of event
     """What is worth a line of its own the moment it happens; empty for the rest."""
     match event:
-        case PlanMade() if not summary.dry_run:
-            return _planned(summary)
+        case PlanMade():
+            summary = so_far.summary()
+            return "" if summary.dry_run else _planned(summary)
         case Parked():
             return _parked(event)
         case Resumed():
@@ -119,7 +120,7 @@ class JsonDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def show(self, event: Event, _summary: Summary) -> None:
+    def show(self, event: Event, _so_far: Folding) -> None:
         """Write the event."""
         self._console.emit(event.to_json())
 
@@ -136,22 +137,26 @@ class PlainDisplay:
         self._steps_shown = 0
         self._said_s = 0.0
 
-    def show(self, event: Event, summary: Summary) -> None:
+    def show(self, event: Event, so_far: Folding) -> None:
         """Write a line when there is something new to say."""
-        if summary.stage != self._stage:
-            self._stage = summary.stage
+        if so_far.stage != self._stage:
+            self._stage = so_far.stage
             if self._stage in _STAGES:
                 self._console.note(f"{_STAGES[self._stage]} …")
-        if line := _headline(event, summary):
+        if line := _headline(event, so_far):
             self._console.note(line)
-        if summary.bytes_to_send and summary.stage == "ferry":
-            self._progressed(event, summary)
+        if so_far.bytes_to_send and so_far.stage == "ferry":
+            self._progressed(event, so_far)
 
-    def _progressed(self, event: Event, summary: Summary) -> None:
-        steps = summary.bytes_sent * PLAIN_STEPS // summary.bytes_to_send
+    def _progressed(self, event: Event, so_far: Folding) -> None:
+        steps = so_far.bytes_sent * PLAIN_STEPS // so_far.bytes_to_send
         now_s = datetime.fromisoformat(event.time).timestamp()
         self._said_s = self._said_s or now_s
-        if steps <= self._steps_shown and (now_s - self._said_s < PLAIN_LINE_S or is_waiting(summary)):
+        is_silent_long = now_s - self._said_s >= PLAIN_LINE_S
+        if steps <= self._steps_shown and not is_silent_long:
+            return
+        summary = so_far.summary()
+        if steps <= self._steps_shown and is_waiting(summary):
             return
         self._steps_shown = max(steps, self._steps_shown)
         self._said_s = now_s
@@ -192,15 +197,15 @@ class BarDisplay:
         self.line = ""
         """The words beside the bar as last drawn."""
 
-    def show(self, event: Event, summary: Summary) -> None:
+    def show(self, event: Event, so_far: Folding) -> None:
         """Move the bar."""
         progress = self._progress = self._progress or self._opened()
-        if line := _headline(event, summary):
+        if line := _headline(event, so_far):
             self._console.note(line)
-        elif summary.stage == self._drawn_stage and self._clock() - self._drawn_s < DRAWN_EVERY_S:
+        elif so_far.stage == self._drawn_stage and self._clock() - self._drawn_s < DRAWN_EVERY_S:
             return
-        self._drawn_s, self._drawn_stage = self._clock(), summary.stage
-        self._draw(progress, summary)
+        self._drawn_s, self._drawn_stage = self._clock(), so_far.stage
+        self._draw(progress, so_far.summary())
 
     def _draw(self, progress: Progress, summary: Summary) -> None:
         words, done, total, detail = _bar(summary)

@@ -24,7 +24,7 @@ from uploader.model.errors import SettingsError
 from uploader.model.events import Event, RunFinished
 from uploader.model.ports import Clock
 from uploader.report.replay import event_from_json
-from uploader.report.summary import Summary, fold
+from uploader.report.summary import Folding, Summary
 
 PAGE: Final = 500
 LOOK_EVERY_S: Final = 0.25
@@ -107,14 +107,14 @@ def _attached(console: Console, journal: SqliteJournal, engine: EngineRecord, cl
 
 def _until_now(history: History, run: str) -> tuple[int, Summary]:
     """What has happened so far, without showing it again: the number of the latest event and the summary."""
-    last, summary = 0, Summary()
+    last, so_far = 0, Folding()
     while page := history.events_after(run, last, PAGE):
         for number, text in page:
             last = number
             event = event_from_json(text)
             if event is not None:
-                summary = fold(summary, event)
-    return last, summary
+                so_far.take(event)
+    return last, so_far.summary()
 
 
 def events_to_the_end(journal: SqliteJournal, run: str, last: int, clock: Clock) -> Iterator[Event]:

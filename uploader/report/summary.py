@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,6 +33,7 @@ RATE_WINDOW_S: Final = 20.0
 """The rate is measured over the latest seconds, so that it follows the network."""
 MIN_RATE_SPAN_S: Final = 0.5
 """Below this span a rate is noise and none is given."""
+MARKS_EVERY_S: Final = 0.1
 EXAMPLES_KEPT: Final = 3
 
 _NO_OUTCOMES: Final[Mapping[str, int]] = MappingProxyType({outcome.value: 0 for outcome in Outcome})
@@ -165,29 +167,156 @@ class Summary:
         return not any(group.code == "source.folder_unreadable" for group in self.issues.values())
 
 
-def summarise(events: Iterable[Event]) -> Summary:
-    """The summary after all these events."""
-    summary = Summary()
+def summarise(events: Iterable[Event], before: Summary | None = None) -> Summary:
+    """The summary after all these events; `before` holds what has happened until then."""
+    folding = Folding(before)
     for event in events:
-        summary = fold(summary, event)
-    return summary
+        folding.take(event)
+    return folding.summary()
 
 
-def fold(summary: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one arm per kind of event
-    """The summary after one more event; kinds it does not know change nothing."""
+class Folding:
+    """Takes the events of a run one by one, at a cost that does not grow with the files on their way.
+
+    A summary is made only when somebody looks: hundreds of files a second end, and nobody reads that fast.
+    """
+
+    def __init__(self, before: Summary | None = None) -> None:
+        self._begin(before or Summary())
+
+    def _begin(self, known: Summary) -> None:
+        self._known = known
+        """What seldom changes; the parts below are newer than its own."""
+        self._outcomes = dict(known.outcomes)
+        self._bytes_done = known.bytes_done
+        self._current = dict(known.current)
+        self._moving_bytes = sum(transfer.sent_bytes for transfer in self._current.values())
+        self._issues = dict(known.issues)
+        self._marks = deque(known.marks)
+
+    @property
+    def stage(self) -> str:
+        """As `Summary.stage`."""
+        return self._known.stage
+
+    @property
+    def bytes_to_send(self) -> int:
+        """As `Summary.bytes_to_send`."""
+        return self._known.bytes_to_send
+
+    @property
+    def bytes_sent(self) -> int:
+        """As `Summary.bytes_sent`."""
+        return self._bytes_done + self._moving_bytes
+
+    def summary(self) -> Summary:
+        """Everything so far; later events do not change it."""
+        return replace(
+            self._known,
+            outcomes=dict(self._outcomes),
+            bytes_done=self._bytes_done,
+            current=dict(self._current),
+            issues=dict(self._issues),
+            marks=tuple(self._marks),
+        )
+
+    def take(self, event: Event) -> None:
+        """One more event; kinds that are not known change nothing."""
+        match event:
+            case FileFinished():
+                self._ended(event)
+            case FileStarted():
+                self._moved(event, 0)
+            case FileProgressed():
+                self._moved(event, event.sent_bytes)
+            case FileSetAside():
+                self._leave((event.root, event.path))
+                self._known = replace(self._known, set_aside=self._known.set_aside + 1)
+            case FilePlanned():
+                # In a real run the same findings come again with the file's outcome.
+                if self._known.dry_run:
+                    self._group(event.issues)
+            case IssueFound():
+                self._group((event.issue,))
+            case RunStarted():
+                self._begin(_of_run(event))
+            case RunFinished():
+                self._current.clear()
+                self._moving_bytes = 0
+                self._outcomes = {**_NO_OUTCOMES, **event.outcomes}
+                self._known = replace(self._known, stage="done", finished=event)
+            case _:
+                self._known = _steered(self._known, event)
+                if isinstance(event, Parked | Paused | Resumed):
+                    # A rate over the time before and after a wait would be of neither.
+                    self._marks.clear()
+
+    def _moved(self, event: FileStarted | FileProgressed, sent_bytes: int) -> None:
+        file = (event.root, event.path)
+        before = self._current.get(file)
+        self._current[file] = Transfer(event.size_bytes, sent_bytes)
+        self._moving_bytes += sent_bytes - (before.sent_bytes if before is not None else 0)
+        self._mark(event)
+
+    def _leave(self, file: tuple[str, str]) -> bool:
+        """The file is no longer on its way; whether it was."""
+        transfer = self._current.pop(file, None)
+        if transfer is None:
+            return False
+        self._moving_bytes -= transfer.sent_bytes
+        return True
+
+    def _ended(self, event: FileFinished) -> None:
+        result = event.result
+        outcome = result.outcome
+        was_on_its_way = self._leave((result.root, result.path))
+        # A small file may end without ever having been shown on its way. An update may be of the row alone.
+        arrived = outcome is Outcome.NEW or (was_on_its_way and outcome is Outcome.UPDATED)
+        self._outcomes[outcome.value] += 1
+        if arrived:
+            self._bytes_done += result.size_bytes
+        if result.issues:
+            self._group([_placed(issue, result.path) for issue in result.issues])
+        if outcome is Outcome.FAILED and len(self._known.failures) < EXAMPLES_KEPT:
+            self._known = replace(self._known, failures=(*self._known.failures, result))
+        if arrived or was_on_its_way:
+            self._mark(event)
+
+    def _mark(self, event: Event) -> None:
+        now_s = datetime.fromisoformat(event.time).timestamp()
+        marks = self._marks
+        # Ten marks a second at most: a thousand small files a second must not make this list long.
+        if len(marks) >= 2 and now_s - marks[-2][0] < MARKS_EVERY_S:
+            marks.pop()
+        while len(marks) > 1 and now_s - marks[0][0] > RATE_WINDOW_S:
+            marks.popleft()
+        marks.append((now_s, self.bytes_sent))
+
+    def _group(self, issues: Sequence[Issue]) -> None:
+        for issue in issues:
+            key = (issue.code, issue.severity)
+            known = self._issues.get(key)
+            self._issues[key] = known.add(issue) if known else IssueGroup(*key, 1, (issue,))
+
+
+def _of_run(event: RunStarted) -> Summary:
+    """The summary of a run that has just begun."""
+    return Summary(
+        run=event.run,
+        server=event.server,
+        catalog=event.catalog,
+        spec_id=event.spec_id,
+        spec_version=event.spec_version,
+        dry_run=event.dry_run,
+    )
+
+
+def _steered(known: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one arm per kind of event
+    """After an event about the run as a whole: how far the survey is, the plan, waits, pauses, pace."""
     match event:
-        case RunStarted():
-            return Summary(
-                run=event.run,
-                server=event.server,
-                catalog=event.catalog,
-                spec_id=event.spec_id,
-                spec_version=event.spec_version,
-                dry_run=event.dry_run,
-            )
         case SurveyProgressed():
             return replace(
-                summary,
+                known,
                 stage=event.stage,
                 files_found=event.files_found,
                 files_surveyed=event.files_done,
@@ -195,7 +324,7 @@ def fold(summary: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one arm 
             )
         case PlanMade():
             return replace(
-                summary,
+                known,
                 stage="ferry",
                 at_path="",
                 planned=event.files,
@@ -203,98 +332,18 @@ def fold(summary: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one arm 
                 bytes_to_send=event.bytes_to_send,
                 held_by_strict=event.held_by_strict,
             )
-        case IssueFound():
-            return replace(summary, issues=_grouped(summary.issues, (event.issue,)))
-        case FilePlanned():
-            # In a real run the same findings come again with the file's outcome.
-            found = event.issues if summary.dry_run else ()
-            return replace(summary, issues=_grouped(summary.issues, found)) if found else summary
-        case FileStarted():
-            return _moved(summary, event, Transfer(event.size_bytes, 0))
-        case FileProgressed():
-            return _moved(summary, event, Transfer(event.size_bytes, event.sent_bytes))
-        case FileFinished():
-            return _ended(summary, event)
-        case FileSetAside():
-            return _set_aside(summary, event)
-        case RunFinished():
-            return replace(
-                summary, stage="done", current={}, finished=event, outcomes={**_NO_OUTCOMES, **event.outcomes}
-            )
-        case _:
-            return _steered(summary, event)
-
-
-def _steered(summary: Summary, event: Event) -> Summary:
-    """After an event about how the sending goes: waits, pauses, pace."""
-    match event:
         case Parked():
-            # A rate over the time before and after a wait would be of neither.
-            return replace(summary, parked=event, marks=(), pacing=None)
+            return replace(known, parked=event, pacing=None)
         case Paused():
-            return replace(summary, is_paused=True, marks=(), pacing=None)
+            return replace(known, is_paused=True, pacing=None)
         case Resumed():
-            return replace(summary, parked=None, is_paused=False, marks=())
+            return replace(known, parked=None, is_paused=False)
         case TransferPaced():
-            return replace(summary, pacing=event)
+            return replace(known, pacing=event)
         case _:
-            return summary
-
-
-def _moved(summary: Summary, event: FileStarted | FileProgressed, transfer: Transfer) -> Summary:
-    current = {**summary.current, (event.root, event.path): transfer}
-    return _marked(replace(summary, current=current), event)
-
-
-def _set_aside(summary: Summary, event: FileSetAside) -> Summary:
-    file = (event.root, event.path)
-    current = {known: each for known, each in summary.current.items() if known != file}
-    return replace(summary, current=current, set_aside=summary.set_aside + 1)
-
-
-def _ended(summary: Summary, event: FileFinished) -> Summary:
-    result = event.result
-    file = (result.root, result.path)
-    was_on_its_way = file in summary.current
-    # A small file may end without ever having been shown on its way. An update may be of the row alone.
-    arrived = result.outcome is Outcome.NEW or (was_on_its_way and result.outcome is Outcome.UPDATED)
-    failures = summary.failures
-    if result.outcome is Outcome.FAILED and len(failures) < EXAMPLES_KEPT:
-        failures = (*failures, result)
-    ended = replace(
-        summary,
-        outcomes={**summary.outcomes, result.outcome.value: summary.outcomes[result.outcome.value] + 1},
-        bytes_done=summary.bytes_done + (result.size_bytes if arrived else 0),
-        current={known: each for known, each in summary.current.items() if known != file},
-        issues=_grouped(summary.issues, [_placed(issue, result.path) for issue in result.issues]),
-        failures=failures,
-    )
-    return _marked(ended, event) if arrived or was_on_its_way else ended
-
-
-def _marked(summary: Summary, event: Event) -> Summary:
-    now_s = datetime.fromisoformat(event.time).timestamp()
-    # Ten marks a second at most: a thousand small files a second must not make this list long.
-    is_crowded = len(summary.marks) >= 2 and now_s - summary.marks[-2][0] < 0.1
-    kept = summary.marks[:-1] if is_crowded else summary.marks
-    while len(kept) > 1 and now_s - kept[0][0] > RATE_WINDOW_S:
-        kept = kept[1:]
-    return replace(summary, marks=(*kept, (now_s, summary.bytes_sent)))
+            return known
 
 
 def _placed(issue: Issue, path: str) -> Issue:
     """The finding with its file named: what a reader finds does not know where the file lies."""
     return issue if issue.location.path else replace(issue, location=replace(issue.location, path=path))
-
-
-def _grouped(
-    groups: Mapping[tuple[str, Severity], IssueGroup], issues: Sequence[Issue]
-) -> Mapping[tuple[str, Severity], IssueGroup]:
-    if not issues:
-        return groups
-    grown = dict(groups)
-    for issue in issues:
-        key = (issue.code, issue.severity)
-        known = grown.get(key)
-        grown[key] = known.add(issue) if known else IssueGroup(issue.code, issue.severity, 1, (issue,))
-    return grown

@@ -15,7 +15,7 @@ from uploader.model.events import (
     Paused,
 )
 from uploader.model.files import Outcome
-from uploader.report.summary import Summary, fold, summarise
+from uploader.report.summary import Folding, Summary, summarise
 from validation.codes import issue
 
 
@@ -42,7 +42,7 @@ def test_counts_outcomes_and_bytes(script: Any) -> None:
 def test_bytes_go_back_when_a_part_is_sent_again(script: Any) -> None:
     events = [script.started(), script.planned(new=1), FileStarted(script.run, script.time(), "a", 1000)]
     before = summarise([*events, FileProgressed(script.run, script.time(), "a", 1000, 800)])
-    after = fold(before, FileProgressed(script.run, script.time(), "a", 1000, 500))
+    after = summarise([FileProgressed(script.run, script.time(), "a", 1000, 500)], before)
     assert (before.bytes_sent, after.bytes_sent) == (800, 500)
 
 
@@ -53,7 +53,7 @@ def test_files_of_one_path_in_two_dropped_folders_are_two_files(script: Any) -> 
     ]
     under_way = summarise([script.started(), script.planned(new=2), *both])
     assert under_way.bytes_sent == 1100
-    ended = fold(under_way, script.finished("a.tif", Outcome.NEW, root="/data/s2"))
+    ended = summarise([script.finished("a.tif", Outcome.NEW, root="/data/s2")], under_way)
     assert list(ended.current) == [("/data/s1", "a.tif")]
     assert ended.bytes_sent == 1400
 
@@ -134,7 +134,7 @@ def test_parked_ends_when_sending_goes_on(script: Any) -> None:
     assert waiting.parked == parked
     # What was on its way may still be acknowledged: that ends no outage.
     assert summarise([script.started(), parked, *script.sent("a")]).parked == parked
-    assert fold(waiting, script.resumed()).parked is None
+    assert summarise([script.resumed()], waiting).parked is None
 
 
 def test_parked_and_resumed_and_all_ended_well_is_complete(script: Any) -> None:
@@ -166,7 +166,7 @@ def test_a_wait_does_not_count_into_the_rate(script: Any) -> None:
 def test_paused_by_a_person_until_resumed(script: Any) -> None:
     paused = summarise([script.started(), script.planned(new=1), Paused(script.run, script.time())])
     assert paused.is_paused
-    assert not fold(paused, script.resumed()).is_paused
+    assert not summarise([script.resumed()], paused).is_paused
 
 
 def test_a_file_set_aside_is_no_longer_on_its_way(script: Any) -> None:
@@ -191,7 +191,46 @@ def test_a_file_that_was_never_shown_on_its_way_counts(script: Any) -> None:
 
 def test_a_new_run_starts_from_nothing(script: Any) -> None:
     first = summarise([script.started(), script.planned(new=1), *script.sent("a"), script.ended(new=1)])
-    second = fold(first, script.started())
+    second = summarise([script.started()], first)
     assert second.files_done == 0
     assert second.finished is None
     assert isinstance(second, Summary)
+
+
+def test_a_summary_stays_as_it_was_when_more_happens(script: Any) -> None:
+    folding = Folding()
+    for event in [script.started(), script.planned(new=2), *script.sent("a"), *script.sent("b")[:2]]:
+        folding.take(event)
+    looked_at = folding.summary()
+    known = (looked_at.files_done, looked_at.bytes_sent, dict(looked_at.current), looked_at.marks)
+    folding.take(script.finished("b", Outcome.NEW))
+    assert (looked_at.files_done, looked_at.bytes_sent, dict(looked_at.current), looked_at.marks) == known
+    assert folding.summary().files_done == known[0] + 1
+
+
+def test_a_folding_goes_on_from_any_summary(script: Any) -> None:
+    found = issue("group.gap", "frame 3 is missing")
+    events = [
+        script.started(),
+        script.surveyed("scan", 2, 0),
+        script.planned(new=3),
+        *script.sent("a"),
+        IssueFound(script.run, script.time(), found),
+        *script.sent("b")[:2],
+        script.away(),
+        script.resumed(),
+        FileSetAside(script.run, script.time(), "b", "it is still being written", script.root),
+        script.finished("c", Outcome.FAILED, issues=(found,), error="The disk has a fault."),
+        *script.sent("b"),
+        script.ended(new=2, failed=1),
+    ]
+    whole = summarise(events)
+    for cut in range(len(events) + 1):
+        assert summarise(events[cut:], summarise(events[:cut])) == whole
+
+
+def test_the_bytes_sent_are_known_without_a_summary(script: Any) -> None:
+    folding = Folding()
+    for event in [script.started(), script.planned(new=3), *script.sent("a"), *script.sent("b")[:2]]:
+        folding.take(event)
+        assert folding.bytes_sent == folding.summary().bytes_sent
