@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from uploader.model.files import FileResult
 from validation.instruments.model import Header
 from validation.model import Issue
+
+_ENCODED: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 def to_blob(text: str) -> bytes:
@@ -24,7 +26,7 @@ def from_blob(blob: bytes) -> str:
 
 def to_json(value: Any) -> str:
     """Compact ASCII JSON; anything JSON has no word for becomes its text."""
-    return json.dumps(value, separators=(",", ":"), default=str)
+    return _ENCODED(value)
 
 
 def mapping_from_json(text: str | None) -> Mapping[str, Any]:
