@@ -19,6 +19,7 @@ from validation.spec.model import Spec
 
 if TYPE_CHECKING:
     from uploader.embedded.endpoint import Endpoint
+    from uploader.engine.choice import Choice
     from uploader.engine.control.levers import Levers
     from uploader.engine.health.host import HostHealth
     from uploader.engine.limits import Limits
@@ -172,11 +173,13 @@ def open_engine(
     offline: bool = False,
     sends: bool = True,
     limits: Limits | None = None,
+    choice: Choice | None = None,
 ) -> Iterator[Engine]:
     """An engine over these folders, holding them until the block ends.
 
     Without a spec the catalog's own is used. A new embedded catalog is given the nanoscience model by a run that
-    `sends`; to any other run it looks as if it had been. Raises SettingsError for folders that are none,
+    `sends`; to any other run it looks as if it had been. With a `choice` it is the engine of watched folders, which
+    runs again and again and takes what is chosen each time. Raises SettingsError for folders that are none,
     JournalLocked when another engine holds one, and what `connect` raises.
     """
     from uploader.engine.control.levers import Levers
@@ -219,6 +222,7 @@ def open_engine(
             identity=identity,
             on_stop=clock.hurry,
             levers=levers,
+            choice=choice,
         )
 
 

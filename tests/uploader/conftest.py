@@ -23,6 +23,7 @@ from uploader.model.events import (
     RunStarted,
     SurveyProgressed,
     TransferPaced,
+    Watching,
 )
 from uploader.model.files import FileResult, Outcome, Proof
 from validation.codes import issue
@@ -117,6 +118,7 @@ class Script:
             self.away(),
             self.resumed(),
             Paused(run, time),
+            Watching(run, time, 2, ("a.tif", "b.tif"), ("/data/s2",), "no hints of changes"),
             CommandTaken(run, time, "limit", "at most 2.0 MB/s", "", "2000000"),
             self.paced(),
             self.ended(new=1, held=1, receipt="/state/r.json"),

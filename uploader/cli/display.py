@@ -76,7 +76,7 @@ def words_of(console: Console) -> Display:
     return BarDisplay(console) if console.is_watched else PlainDisplay(console)
 
 
-def _headline(event: Event, so_far: Folding) -> str:  # noqa: PLR0911 - one arm per kind of event
+def headline(event: Event, so_far: Folding) -> str:  # noqa: PLR0911 - one arm per kind of event
     """What is worth a line of its own the moment it happens; empty for the rest."""
     match event:
         case PlanMade():
@@ -143,7 +143,7 @@ class PlainDisplay:
             self._stage = so_far.stage
             if self._stage in _STAGES:
                 self._console.note(f"{_STAGES[self._stage]} …")
-        if line := _headline(event, so_far):
+        if line := headline(event, so_far):
             self._console.note(line)
         if so_far.bytes_to_send and so_far.stage == "ferry":
             self._progressed(event, so_far)
@@ -200,7 +200,7 @@ class BarDisplay:
     def show(self, event: Event, so_far: Folding) -> None:
         """Move the bar."""
         progress = self._progress = self._progress or self._opened()
-        if line := _headline(event, so_far):
+        if line := headline(event, so_far):
             self._console.note(line)
         elif so_far.stage == self._drawn_stage and self._clock() - self._drawn_s < DRAWN_EVERY_S:
             return

@@ -17,6 +17,7 @@ from validation.errors import ValidationError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "upload": ("upload:command", "Carry folders into the catalog; what is there already is not sent again."),
+    "watch": ("watch:command", "Carry what comes into folders, until it is stopped."),
     "validate": ("validate:command", "Check a folder and say what is wrong; sends nothing."),
     "explain": ("explain:command", "Say which rule takes a path, or where the nearest rule failed."),
     "inspect": ("inspect:command", "Show what one instrument file says of itself."),

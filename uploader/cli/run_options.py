@@ -89,6 +89,20 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * unit
 
 
+limit_option = click.option(
+    "--limit", metavar="RATE", help="Send no faster than this, for example 20MB/s or 100Mbit/s."
+)
+schedule_option = click.option(
+    "--schedule",
+    metavar="TEXT",
+    help="Limits by the time of day, for example '20:00-06:00 full; else 2MB/s'; with --limit the lower holds.",
+)
+order_option = click.option(
+    "--order",
+    type=click.Choice([order.value for order in Order]),
+    help="Which sessions go first; default: newest. 'given': the folders in the order in which they are named.",
+)
+
 _OPTIONS = (
     click.option(
         "--dir",
@@ -111,19 +125,9 @@ _OPTIONS = (
         metavar="FILE",
         help="Where to write the receipt; by default in the state folder, never in the data.",
     ),
-    click.option(
-        "--limit", metavar="RATE", help="Send no faster than this, for example 20MB/s or 100Mbit/s."
-    ),
-    click.option(
-        "--schedule",
-        metavar="TEXT",
-        help="Limits by the time of day, for example '20:00-06:00 full; else 2MB/s'; with --limit the lower holds.",
-    ),
-    click.option(
-        "--order",
-        type=click.Choice([order.value for order in Order]),
-        help="Which sessions go first; default: newest. 'given': the folders in the order of --dir.",
-    ),
+    limit_option,
+    schedule_option,
+    order_option,
     click.option(
         "--at-once",
         type=click.IntRange(1, MOST_AT_ONCE),

@@ -25,7 +25,12 @@ from uploader.remote.session import require_session
 SERVER_WITHIN_S: Final = 5.0
 """A person who asks how things are is not kept waiting for a server that does not answer."""
 
-_PURPOSES = {Purpose.UPLOAD: "upload", Purpose.DRY_RUN: "dry run", Purpose.CHECK: "check"}
+_PURPOSES = {
+    Purpose.UPLOAD: "upload",
+    Purpose.DRY_RUN: "dry run",
+    Purpose.CHECK: "check",
+    Purpose.WATCH: "watch",
+}
 _EXAMPLES = """\b
 Examples:
   nanoferry status                what runs, and how far it is

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
 
+from uploader.engine.choice import Choice, Everything
 from uploader.engine.control.besides import besides
+from uploader.engine.control.commands import Orders
 from uploader.engine.control.levers import Levers
+from uploader.engine.control.lookout import Lookout
 from uploader.engine.control.steering import Steering
 from uploader.engine.ferry import Tally, ferry, withhold
 from uploader.engine.limits import Limits
@@ -19,8 +22,8 @@ from uploader.engine.plan import Plan
 from uploader.engine.survey import survey
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Purpose
-from uploader.model.events import Event, FilePlanned, PlanMade, RunFinished, RunStarted
-from uploader.model.files import Action, Root
+from uploader.model.events import Event, FileFinished, FilePlanned, PlanMade, RunFinished, RunStarted
+from uploader.model.files import Action, Outcome, Root
 from uploader.model.ports import Ports
 from uploader.report.receipt import ReceiptHead, default_path, write_receipt
 from uploader.stages.match import Sidecars
@@ -32,6 +35,11 @@ from validation.spec.model import Spec
 
 EVENTS_AT_ONCE = 200
 """Events are journalled in batches of at most this many."""
+
+_CAME_ABOUT = frozenset(
+    outcome.value for outcome in (Outcome.NEW, Outcome.UPDATED, Outcome.FAILED, Outcome.CANCELLED)
+)
+"""Outcomes of files with which a run has done something, or meant to."""
 
 EVENTS_EVERY_S = 0.5
 """And at least this often, so that others can follow the run."""
@@ -62,14 +70,22 @@ class Engine:
         identity: Mapping[str, str] | None = None,
         on_stop: Callable[[], None] = lambda: None,
         levers: Levers | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self._ports, self._spec, self._offline, self._state_dir = ports, spec, offline, state_dir
         self._roots = tuple(roots)
         self._identity = identity or {}
         self._on_stop = on_stop
         self._levers = levers or Levers.of(Limits(), ports.clock)
+        self._choice = choice
+        self._orders = Orders()
         self._stopping = Flag()
         self._seen = _Seen()
+        self._standing_by: tuple[Task, Steering] | None = None
+
+    def is_stopped(self) -> bool:
+        """Whether somebody has asked it to end."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Ask the run to end: what is under way is finished or kept; may be called from a signal handler."""
@@ -94,6 +110,24 @@ class Engine:
         """The survey alone; `report` then holds its findings."""
         return self._journalled(self._check(depth))
 
+    def stand_by(self, depth: Depth, lookout: Lookout) -> Iterator[Event]:
+        """Take commands and say that it watches, until `lookout` has work for a run or somebody stops the engine.
+
+        The next `run` is the one that stood by; one that is stopped before ends here.
+        """
+        return self._journalled(self._stand_by(depth, lookout), every_s=0.0)
+
+    def _stand_by(self, depth: Depth, lookout: Lookout) -> Generator[Event, None, None]:
+        task, steering = self._begun(depth, Purpose.WATCH)
+        clock = self._ports.clock
+        self._seen = _Seen(clock.now(), clock.monotonic(), task=task, steering=steering)
+        yield from steering.stand_by(lookout)
+        if task.stopped():
+            # Nothing was begun, so nothing was interrupted.
+            yield self._finished(Tally(), "", interrupted=False)
+        else:
+            self._standing_by = (task, steering)
+
     def report(self) -> Report:
         """Every finding of the latest survey."""
         task, plan = self._seen.task, self._seen.plan
@@ -116,7 +150,7 @@ class Engine:
     def _flow(
         self, *, dry_run: bool, strict: bool, depth: Depth, receipt: Path | None, hold: bool
     ) -> Generator[Event, None, None]:
-        purpose = Purpose.DRY_RUN if dry_run else Purpose.UPLOAD
+        purpose = Purpose.DRY_RUN if dry_run else self._carrying
         planned = yield from self._surveyed(depth, purpose, strict=strict)
         if dry_run:
             yield self._finished(Tally(), "")
@@ -131,8 +165,10 @@ class Engine:
             tally = yield from withhold(task, plan, self._ports, why)
         else:
             tally = yield from self._sent(task, plan, hold=hold)
-        written = self._write_receipt(task, receipt)
-        yield self._finished(tally, str(written))
+        # A watched folder has runs without end: one in which nothing came about leaves no receipt.
+        is_idle = self._choice is not None and not tally.outcomes.keys() & _CAME_ABOUT
+        written = "" if is_idle else str(self._write_receipt(task, receipt))
+        yield self._finished(tally, written)
 
     def _sent(self, task: Task, plan: Plan, *, hold: bool) -> Generator[Event, None, Tally]:
         ports, levers, steering = self._ports, self._levers, self._seen.steering
@@ -148,19 +184,9 @@ class Engine:
         self, depth: Depth, purpose: Purpose, *, strict: bool = False
     ) -> Generator[Event, None, PlanMade]:
         ports = self._ports
-        task = self._task(depth)
-        dry_run = purpose is not Purpose.UPLOAD
-        steering = Steering(task, ports.journal, self._levers, self.stop)
+        dry_run = purpose is not self._carrying
+        task, steering = self._begun(depth, purpose)
         self._seen = _Seen(ports.clock.now(), ports.clock.monotonic(), task=task, steering=steering)
-        ports.journal.start_run(
-            task.run,
-            target=task.target,
-            roots=[root.root_id for root in task.roots],
-            spec_id=self._spec.id,
-            spec_version=self._spec.version,
-            spec_digest=self._spec.digest,
-            purpose=purpose,
-        )
         yield task.event(
             RunStarted,
             roots=tuple(str(root.path) for root in self._roots),
@@ -174,12 +200,35 @@ class Engine:
         self._levers.ending.begin_run()
         self._seen.plan = yield from besides(
             survey(task, ports, show_all=dry_run),
-            steering.look if purpose is Purpose.UPLOAD else lambda: iter(()),
+            steering.look if not dry_run else lambda: iter(()),
             self._levers.ending.end_run,
         )
         planned = self._planned(task, strict=strict)
         yield planned
         return planned
+
+    @property
+    def _carrying(self) -> Purpose:
+        return Purpose.UPLOAD if self._choice is None else Purpose.WATCH
+
+    def _begun(self, depth: Depth, purpose: Purpose) -> tuple[Task, Steering]:
+        """The run that stood by, or a new one."""
+        journal = self._ports.journal
+        if self._standing_by is not None:
+            begun, self._standing_by = self._standing_by, None
+            journal.set_out(begun[0].run)
+            return begun
+        task = self._task(depth)
+        journal.start_run(
+            task.run,
+            target=task.target,
+            roots=[root.root_id for root in task.roots],
+            spec_id=self._spec.id,
+            spec_version=self._spec.version,
+            spec_digest=self._spec.digest,
+            purpose=purpose,
+        )
+        return task, Steering(task, journal, self._levers, self.stop, self._orders)
 
     def _task(self, depth: Depth) -> Task:
         journal = self._ports.journal
@@ -197,6 +246,7 @@ class Engine:
             identity=self._identity,
             clock=self._ports.clock,
             stopped=self._stopping.is_set,
+            choice=self._choice or Everything(),
         )
 
     def _planned(self, task: Task, *, strict: bool) -> PlanMade:
@@ -236,14 +286,19 @@ class Engine:
             issues=seen.plan.issues,
         )
         path = asked or default_path(self._state_dir, task.run, seen.started)
-        write_receipt(path, head, self._ports.journal.results(task.run))
+        results = self._ports.journal.results(task.run)
+        if self._choice is not None:
+            # Every run of a watched folder sees all of it; listing each time what has lain there for long would
+            # fill the disk.
+            results = (result for result in results if result.outcome is not Outcome.SAME)
+        write_receipt(path, head, results)
         return path
 
-    def _finished(self, tally: Tally, receipt: str) -> Event:
+    def _finished(self, tally: Tally, receipt: str, *, interrupted: bool | None = None) -> Event:
         seen, task = self._seen, self._seen.task
         if task is None:
             raise AssertionError("a run that finishes has begun")
-        interrupted = task.stopped()
+        interrupted = task.stopped() if interrupted is None else interrupted
         if seen.steering is not None:
             seen.steering.finished()
         self._ports.journal.finish_run(
@@ -258,18 +313,17 @@ class Engine:
             receipt=receipt,
         )
 
-    def _journalled(self, events: Iterator[Event]) -> Iterator[Event]:
+    def _journalled(self, events: Iterator[Event], *, every_s: float = EVENTS_EVERY_S) -> Iterator[Event]:
         """The events, each batch in the journal; what was not yet written is written when the run ends."""
         clock = self._ports.clock
         waiting: list[Event] = []
         written_s = clock.monotonic()
         try:
             for event in events:
-                if not isinstance(event, FilePlanned):
-                    # What would be done with each file stands in its entry; the log need not repeat it.
+                if not self._is_known(event):
                     waiting.append(event)
                 now_s = clock.monotonic()
-                if len(waiting) >= EVENTS_AT_ONCE or now_s - written_s >= EVENTS_EVERY_S:
+                if len(waiting) >= EVENTS_AT_ONCE or now_s - written_s >= every_s:
                     self._ports.journal.append(waiting)
                     waiting, written_s = [], now_s
                 yield event
@@ -277,3 +331,9 @@ class Engine:
             if isinstance(events, Generator):
                 events.close()
             self._ports.journal.append(waiting)
+
+    def _is_known(self, event: Event) -> bool:
+        """Whether the log need not repeat it: what would be done with each file stands in its entry."""
+        if isinstance(event, FileFinished):
+            return self._choice is not None and event.result.outcome is Outcome.SAME
+        return isinstance(event, FilePlanned)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from uploader.engine.choice import Choice, Everything
 from uploader.model.events import Event
 from uploader.model.files import Root
 from uploader.model.ports import Clock
@@ -48,6 +49,8 @@ class Task:
     """Whether somebody asked the run to end."""
     known_parents: Known = field(default_factory=dict)
     """The parents of each dataset, worked out once in a run."""
+    choice: Choice = field(default_factory=Everything)
+    """Which files it takes; what it leaves out is not gone."""
 
     def event(self, kind: type[E], **parts: Any) -> E:
         """An event of this run, stamped with the time."""

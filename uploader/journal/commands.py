@@ -66,6 +66,11 @@ def says(database: Database, record: EngineRecord, *, now: str) -> None:
     database.change("INSERT OR REPLACE INTO engines (run, record) VALUES (?, ?)", (record.run, document))
 
 
+def set_out(database: Database, run: str, *, now: str) -> None:
+    """A run that stood by begins now; commands posted meanwhile are its own."""
+    database.change("UPDATE runs SET started = ? WHERE run = ?", (now, run))
+
+
 def engines(database: Database) -> list[EngineRecord]:
     """Engines that have not finished, newest first; GONE where the process holds no folder any more."""
     rows = database.read(

@@ -91,6 +91,10 @@ class SteeringJournal:
         """What this engine is at; replaces what it said before."""
         commands.says(self._database, record, now=self._now())
 
+    def set_out(self, run: str) -> None:
+        """A run that stood by begins now."""
+        commands.set_out(self._database, run, now=self._now())
+
     def engines(self) -> list[EngineRecord]:
         """Engines that have not finished, newest first."""
         return commands.engines(self._database)

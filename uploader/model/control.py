@@ -149,6 +149,8 @@ class EngineState(StrEnum):
     """It waits for the server, a login or space, and says so."""
     READY = "ready"
     """Surveyed; waits to be told to send."""
+    WATCHING = "watching"
+    """Nothing is to be done; looks at its folders until something is."""
     FINISHED = "finished"
     GONE = "gone"
     """Its process ended without a word (killed, power loss)."""
@@ -163,7 +165,7 @@ class EngineRecord:
     host: str
     state: EngineState
     cause: str = ""
-    """Why it is parked."""
+    """Why it is parked, or what a watching one waits for."""
     seen: str = ""
     """When it last wrote this (RFC 3339, UTC)."""
     roots: tuple[str, ...] = ()
@@ -201,6 +203,9 @@ class CommandQueue(Protocol):
 
     def says(self, record: EngineRecord) -> None:
         """What this engine is at; replaces what it said before."""
+
+    def set_out(self, run: str) -> None:
+        """A run that stood by begins now."""
 
     def engines(self) -> list[EngineRecord]:
         """Engines that have not finished, newest first; GONE for those whose process holds no root any more."""

@@ -136,6 +136,8 @@ class Purpose(StrEnum):
     UPLOAD = "upload"
     DRY_RUN = "dry-run"
     CHECK = "check"
+    WATCH = "watch"
+    """An upload of what has settled in a watched folder."""
 
 
 @dataclass(frozen=True, slots=True)

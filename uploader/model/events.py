@@ -196,6 +196,19 @@ class Paused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Watching(Event):
+    """Nothing is to be done in the watched folders until files have settled; told again when that changes."""
+
+    kind: ClassVar[str] = "watching"
+    settling: int
+    """Files that have not been still for long enough, or cannot be opened yet."""
+    examples: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
+    """Folders that are not there now; their files are not taken for gone."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CommandTaken(Event):
     """The engine has carried out a command."""
 

@@ -27,6 +27,8 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "issue": Issue.from_json,
     "issues": _issues,
     "roots": tuple,
+    "examples": tuple,
+    "away": tuple,
 }
 """Keys whose values are more than plain JSON."""
 

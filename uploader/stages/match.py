@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -49,11 +49,17 @@ class Sidecars:
 
 
 def find(
-    root: Root, spec: Spec, matcher: Matcher, ignore: IgnoreRules, sidecars: Sidecars
+    root: Root,
+    spec: Spec,
+    matcher: Matcher,
+    ignore: IgnoreRules,
+    sidecars: Sidecars,
+    takes: Callable[[SourceFile], bool] = lambda _: True,
 ) -> Iterator[Found | Issue]:
     """Every file below the root with the rule that took it, and what the scan itself found wrong.
 
-    Sidecars that no rule takes go into `sidecars` and do not come out as files.
+    Sidecars that no rule takes go into `sidecars` and do not come out as files. Nothing is said of files that
+    `takes` leaves out.
     """
     if spec.form is SpecForm.NANOFERRY:
         yield from _sidecars_above(root, sidecars)
@@ -66,6 +72,8 @@ def find(
         own = [found for found in about if found.location.path == item.path]
         yield from (found for found in about if found.location.path != item.path)
         about = []
+        if not takes(item):
+            continue
         match = matcher.match(item.path)
         if (
             isinstance(match, NoMatch)

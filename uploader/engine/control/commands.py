@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from uploader.engine.control.levers import Levers
@@ -21,20 +22,33 @@ AT_ANY_TIME = frozenset({Verb.STOP, Verb.LIMIT})
 CANCELLED = "Cancelled by a person."
 
 
+@dataclass(slots=True)
+class Orders:
+    """What a person wants of an engine beyond the run in which they said so."""
+
+    is_paused: bool = False
+    """Everything is paused."""
+    has_limit: bool = False
+    """They have set the limit: the schedule no longer does."""
+
+
 class Commands:
     """The verbs; for the conductor's thread."""
 
-    def __init__(self, task: Task, journal: Journal, levers: Levers, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, task: Task, journal: Journal, levers: Levers, stop: Callable[[], None], orders: Orders
+    ) -> None:
         self._task, self._journal, self._levers, self._stop = task, journal, levers, stop
+        self.orders = orders
         self._loader: Loader | None = None
-        self.is_paused = False
-        """A person has paused everything."""
+        self.is_standing_by = False
+        """There is no run yet, only folders that are watched."""
+        self.wants_run = False
+        """While standing by, a person has said retry: they want a run now."""
         self.is_told_to_send = False
         """A person has said resume: an engine that waits to begin begins."""
         self.has_retried = False
         """Files have had more than one outcome in this run."""
-        self.has_limit = False
-        """A person has set the limit: the schedule no longer does."""
 
     def attach(self, loader: Loader, in_hand: InHand, outbox: Outbox) -> None:
         """The line is there, and those who work on it."""
@@ -43,6 +57,8 @@ class Commands:
     def can_take(self, command: Command) -> bool:
         """Whether it can be carried out now, or has to wait for the survey to end."""
         if self._loader is not None or command.verb in AT_ANY_TIME:
+            return True
+        if self.is_standing_by and command.verb is Verb.RETRY:
             return True
         return not command.path and command.verb in (Verb.PAUSE, Verb.RESUME)
 
@@ -69,18 +85,18 @@ class Commands:
         if not value.isdecimal():
             return f"the limit {value!r} is no number of bytes per second; nothing was changed"
         self._levers.bandwidth.set_limit(int(value))
-        self.has_limit = True
+        self.orders.has_limit = True
         return f"limit {int(value):,} bytes per second" if int(value) else "no limit"
 
     def _pause_all(self) -> str:
-        self.is_paused = True
+        self.orders.is_paused = True
         self._levers.gate.close()
         return (
             f"everything is paused; {_counted(self._levers.gate.in_flight, 'request')} under way will finish"
         )
 
     def _resume_all(self) -> str:
-        self.is_paused, self.is_told_to_send = False, True
+        self.orders.is_paused, self.is_told_to_send = False, True
         self._levers.gate.open()
         resumed = 0 if self._loader is None else self._resume_files("")
         return (
@@ -129,6 +145,9 @@ class Commands:
         return count
 
     def _retry(self, path: str) -> str:
+        if self.is_standing_by:
+            self.wants_run = True
+            return "looking at every file again"
         count = sum(
             self._journal.retry_files(self._task.run, root.root_id, below)
             for root, below in self._places(path)

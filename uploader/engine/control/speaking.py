@@ -16,6 +16,9 @@ from uploader.model.events import Event, TransferPaced
 from uploader.model.ports import Journal
 
 EVERY_S = 1.0
+WATCHING_EVERY_S = 30.0
+"""Nothing moves: a record a second would only wear the disk."""
+
 RATE_OVER_S = 5.0
 
 
@@ -26,6 +29,9 @@ class Speaker:
         self._task, self._journal, self._levers = task, journal, levers
         self._outbox: Outbox | None = None
         self._said: EngineState | None = None
+        self.waits_for = ""
+        """What a watching engine waits for, in words."""
+        self._said_of = ""
         self._said_s = float("-inf")
         self._marks: deque[tuple[float, int, int]] = deque()
         """(Seconds, bytes moved, files done) of the latest seconds."""
@@ -37,8 +43,9 @@ class Speaker:
     def look(self, state: EngineState, halt: Halt | None) -> Iterator[Event]:
         """Say what is due."""
         now_s = self._task.clock.monotonic()
-        is_due = now_s - self._said_s >= EVERY_S
-        if not is_due and state is self._said:
+        every_s = WATCHING_EVERY_S if state is EngineState.WATCHING else EVERY_S
+        is_due = now_s - self._said_s >= every_s
+        if not is_due and state is self._said and self.waits_for == self._said_of:
             return
         if is_due and self._outbox is not None:
             yield from self._paced(now_s, self._outbox)
@@ -47,6 +54,7 @@ class Speaker:
     def say(self, state: EngineState, halt: Halt | None) -> None:
         """Write the record."""
         self._said, self._said_s = state, self._task.clock.monotonic()
+        self._said_of = self.waits_for
         bytes_per_s, files_per_s = self._rates()
         files_left, bytes_left = self._left()
         outbox = self._outbox
@@ -60,7 +68,7 @@ class Speaker:
                 pid=os.getpid(),
                 host=socket.gethostname(),
                 state=state,
-                cause=halt.cause if halt is not None and state is EngineState.PARKED else "",
+                cause=self._cause(state, halt),
                 roots=tuple(str(root.root.path) for root in self._task.roots),
                 files_done=outbox.files_done if outbox else 0,
                 files_left=files_left,
@@ -73,6 +81,11 @@ class Speaker:
                 next_look=next_look,
             )
         )
+
+    def _cause(self, state: EngineState, halt: Halt | None) -> str:
+        if state is EngineState.WATCHING:
+            return self.waits_for
+        return halt.cause if halt is not None and state is EngineState.PARKED else ""
 
     def _paced(self, now_s: float, outbox: Outbox) -> Iterator[Event]:
         mark = (now_s, outbox.moved_bytes, outbox.files_done)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from uploader.engine.control.commands import Commands
+from uploader.engine.control.commands import Commands, Orders
 from uploader.engine.control.levers import Halt, Levers
+from uploader.engine.control.lookout import Lookout, Outlook
 from uploader.engine.control.speaking import Speaker
 from uploader.engine.in_hand import InHand
 from uploader.engine.loader import Loader
 from uploader.engine.outbox import Outbox
 from uploader.engine.task import Task
 from uploader.model.control import EngineState
-from uploader.model.events import CommandTaken, Event, Parked, Paused, Resumed
+from uploader.model.events import CommandTaken, Event, Parked, Paused, Resumed, Watching
 from uploader.model.ports import Journal
 
 COMMANDS_EVERY_S = 0.25
@@ -23,17 +24,26 @@ LIMIT_EVERY_S = 1.0
 class Steering:
     """One for each run; for the conductor's thread."""
 
-    def __init__(self, task: Task, journal: Journal, levers: Levers, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        journal: Journal,
+        levers: Levers,
+        stop: Callable[[], None],
+        orders: Orders | None = None,
+    ) -> None:
         self.levers = levers
         self._task, self._journal = task, journal
-        self._commands = Commands(task, journal, levers, stop)
+        self._orders = orders or Orders()
+        self._commands = Commands(task, journal, levers, stop, self._orders)
         self._speaker = Speaker(task, journal, levers)
         self._loader: Loader | None = None
         self._state = EngineState.SURVEYING
         self._commands_s = self._limit_s = float("-inf")
         self._paused_s: float | None = None
         self._halt: Halt | None = None
-        levers.gate.open()
+        if not self._orders.is_paused:
+            levers.gate.open()
 
     def attach(self, loader: Loader, in_hand: InHand, outbox: Outbox) -> None:
         """The line is there, and those who work on it."""
@@ -52,7 +62,7 @@ class Steering:
         yield from self._pauses(now_s)
         if now_s - self._limit_s >= LIMIT_EVERY_S:
             self._limit_s = now_s
-            if not self._commands.has_limit:
+            if not self._orders.has_limit:
                 self.levers.bandwidth.set_limit(self.levers.limit_now())
         yield from self._speaker.look(self.state, self._halt)
 
@@ -63,6 +73,28 @@ class Steering:
             yield from self.look()
             yield from listen()
         self._state = EngineState.SENDING
+
+    def stand_by(self, lookout: Lookout) -> Iterator[Event]:
+        """Answer, and let `lookout` look, until there is work for a run or a person ends the engine."""
+        self._state, self._commands.is_standing_by = EngineState.WATCHING, True
+        told: Outlook | None = None
+        while not self._task.stopped():
+            outlook = lookout.look(at_once=self._commands.wants_run)
+            self._commands.wants_run = False
+            if outlook.has_work:
+                break
+            if outlook != told:
+                told, self._speaker.waits_for = outlook, outlook.words
+                yield self._task.event(
+                    Watching,
+                    settling=outlook.settling,
+                    examples=outlook.examples,
+                    away=outlook.away,
+                    note=outlook.note,
+                )
+            yield from self.look()
+            self._task.clock.sleep(COMMANDS_EVERY_S)
+        self._state, self._commands.is_standing_by = EngineState.SURVEYING, False
 
     def finished(self) -> None:
         """The run has ended: say so."""
@@ -84,7 +116,7 @@ class Steering:
         return EngineState.PAUSED if self._is_paused() else EngineState.SENDING
 
     def _is_paused(self) -> bool:
-        return self._commands.is_paused or (self._loader is not None and self._loader.has_only_paused)
+        return self._orders.is_paused or (self._loader is not None and self._loader.has_only_paused)
 
     def _take_commands(self) -> Iterator[Event]:
         for command in self._journal.pending(self._task.run):
