@@ -9,6 +9,7 @@ from typing import TypeAlias
 from validation.codes import issue
 from validation.facts import CatalogFacts
 from validation.grading import grade
+from validation.members import Members
 from validation.model import Issue
 from validation.rules import (
     completeness,
@@ -30,8 +31,10 @@ __all__ = [
     "FieldSummary",
     "HeaderSummary",
     "Member",
+    "Members",
     "check_dataset",
     "check_file",
+    "check_member",
     "check_target",
     "grade",
 ]
@@ -55,14 +58,13 @@ FILE_CHECKS: tuple[tuple[Depth, FileCheck], ...] = (
 """Run for every file, cheap before dear."""
 
 DATASET_CHECKS: tuple[tuple[Depth, DatasetCheck], ...] = (
-    (Depth.NAMES, duplicates.one_file_per_target),
     (Depth.NAMES, completeness.companions),
     (Depth.NAMES, series.series_without_gaps),
     (Depth.NAMES, completeness.required_members),
     (Depth.HEADERS, metadata.one_instrument),
     (Depth.HEADERS, metadata.document_at_level),
 )
-"""Run once for each dataset, after its files."""
+"""Run once for each dataset, after its files; `duplicates.one_file_per_target` runs while they pass by."""
 
 TARGET_CHECKS: tuple[TargetCheck, ...] = (
     target.tables_exist,
@@ -83,6 +85,15 @@ def check_file(file: CheckedFile, spec: Spec, depth: Depth, now: datetime) -> tu
         if least.rank <= depth.rank:
             found += _guarded(check.__name__, file.path, "", lambda: check(file, spec, now))  # noqa: B023
     return grade(found, spec, () if file.rule is None else (file.rule,))
+
+
+def check_member(dataset: DatasetFiles, member: Member, spec: Spec) -> tuple[Issue, ...]:
+    """Take one more file into the dataset; the findings about that file beside those before it."""
+    holder = dataset.members.add(member)
+    if not holder:
+        return ()
+    found = duplicates.one_file_per_target(dataset, member, holder)
+    return grade(found, spec, tuple(rule for rule in spec.rules if rule.id == member.rule))
 
 
 def check_dataset(dataset: DatasetFiles, spec: Spec, depth: Depth) -> tuple[Issue, ...]:
@@ -109,8 +120,7 @@ def check_target(spec: Spec, facts: CatalogFacts) -> tuple[Issue, ...]:
 
 def _rules_of(dataset: DatasetFiles, spec: Spec) -> tuple[Rule, ...]:
     """The rules that took the dataset's members, in the order of the spec."""
-    used = {member.rule for member in dataset.members}
-    return tuple(rule for rule in spec.rules if rule.id in used)
+    return tuple(rule for rule in spec.rules if rule.id in dataset.members.rules)
 
 
 def _guarded(name: str, path: str, group: str, run: Callable[[], Iterable[Issue]]) -> list[Issue]:

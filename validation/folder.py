@@ -13,10 +13,11 @@ from validation.check import (
     CheckedFile,
     DatasetFiles,
     Depth,
-    HeaderSummary,
     Member,
+    Members,
     check_dataset,
     check_file,
+    check_member,
 )
 from validation.codes import issue
 from validation.instruments.read import read_header
@@ -48,14 +49,6 @@ class FolderFindings:
     files: int = 0
 
 
-@dataclass(slots=True)
-class _Dataset:
-    folder: str
-    typed: Typed
-    members: list[Member] = field(default_factory=list)
-    headers: HeaderSummary = field(default_factory=HeaderSummary)
-
-
 def check_folder(root: Path, spec: Spec | None, depth: Depth, now: datetime) -> FolderFindings:
     """Every finding about the files below the folder, which is only read."""
     against = spec or NO_SPEC
@@ -63,7 +56,7 @@ def check_folder(root: Path, spec: Spec | None, depth: Depth, now: datetime) -> 
     found = FolderFindings()
     sidecars: dict[str, Mapping[str, Any]] = {}
     typed_of: dict[str, Typed] = {}
-    datasets: dict[str, _Dataset] = {}
+    datasets: dict[str, DatasetFiles] = {}
     for folder, path in _files(root, found.issues):
         if folder not in typed_of:
             typed_of[folder] = _typed(root, folder, sidecars, found.issues)
@@ -83,15 +76,20 @@ def check_folder(root: Path, spec: Spec | None, depth: Depth, now: datetime) -> 
         found.issues += check_file(file, against, depth, now)
         found.files += 1
         if isinstance(match, Match) and match.dataset:
-            dataset = datasets.setdefault(match.dataset, _Dataset(_above(path, match.path), typed_of[folder]))
-            dataset.members.append(
-                Member(path, match.rule, match.role, match.set_key, stat.st_size, file.captures, match.path)
+            dataset = datasets.get(match.dataset)
+            if dataset is None:
+                dataset = DatasetFiles(
+                    match.dataset, _above(path, match.path), Members(against), typed_of[folder]
+                )
+                datasets[match.dataset] = dataset
+            member = Member(
+                path, match.rule, match.role, match.set_key, stat.st_size, file.captures, match.path
             )
+            found.issues += check_member(dataset, member, against)
             if header is not None:
-                dataset.headers.add(header)
-    for name, dataset in datasets.items():
-        whole = DatasetFiles(name, dataset.folder, dataset.members, dataset.typed, dataset.headers)
-        found.issues += check_dataset(whole, against, depth)
+                dataset.headers_seen.add(header)
+    for dataset in datasets.values():
+        found.issues += check_dataset(dataset, against, depth)
     return found
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from validation.instruments.model import Header, Value
 from validation.sidecar import Typed
 from validation.spec.model import Match, NoMatch, Rule
+
+if TYPE_CHECKING:
+    from validation.members import Members
 
 MOST_DISTINCT_VALUES = 16
 """Per field; beyond it only the range and the fact that there were more is kept."""
@@ -25,7 +28,11 @@ class Depth(StrEnum):
     @property
     def rank(self) -> int:
         """0 for names up to 2 for content, to compare by."""
-        return ("names", "headers", "content").index(self.value)
+        return _RANKS[self]
+
+
+_RANKS = {depth: rank for rank, depth in enumerate(Depth)}
+"""Asked for every check of every file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +136,13 @@ class HeaderSummary:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFiles:
-    """A dataset as the folder holds it: members, typed metadata and what the headers say together."""
+    """A dataset as the folder holds it: typed metadata, and what members and headers say together."""
 
     name: str
     folder: str
     """The dataset's folder relative to the dropped folder; empty for the dropped folder itself."""
-    members: Sequence[Member]
+    members: Members
+    """What its files say together; `check_member` adds them one by one."""
     typed: Typed = field(default_factory=Typed)
     headers_seen: HeaderSummary = field(default_factory=HeaderSummary)
 

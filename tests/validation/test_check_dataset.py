@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from validation.check import DatasetFiles, Depth, HeaderSummary, Member, check_dataset, grade
+from validation.check import (
+    DatasetFiles,
+    Depth,
+    HeaderSummary,
+    Member,
+    Members,
+    check_dataset,
+    check_member,
+    grade,
+)
 from validation.codes import issue
 from validation.instruments.model import Header
 from validation.model import Issue, Severity
@@ -32,8 +41,10 @@ def run(make_spec: Callable[..., Spec], make_typed: Callable[..., Typed]) -> Run
         summary = HeaderSummary()
         for header in headers:
             summary.add(header)
-        files = DatasetFiles("ds", "f", members, make_typed(**(typed or {})), summary)
-        return check_dataset(files, make_spec(**spec), depth)
+        against = make_spec(**spec)
+        files = DatasetFiles("ds", "f", Members(against), make_typed(**(typed or {})), summary)
+        of_members = [found for member in members for found in check_member(files, member, against)]
+        return (*of_members, *check_dataset(files, against, depth))
 
     return check
 

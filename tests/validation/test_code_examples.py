@@ -18,8 +18,10 @@ from validation.check import (
     Depth,
     HeaderSummary,
     Member,
+    Members,
     check_dataset,
     check_file,
+    check_member,
     check_target,
 )
 from validation.examine import examine
@@ -70,8 +72,10 @@ def of_dataset(*members: Member, **spec: Any) -> Case:
 
     def run(bench: Any) -> Iterable[Issue]:
         rules = (bench.rule(companions=("{n}.emi",)),)
-        dataset = DatasetFiles("ds", "f", members, bench.typed(), HeaderSummary())
-        return check_dataset(dataset, bench.spec(rules=rules, **spec), Depth.HEADERS if spec else Depth.NAMES)
+        against = bench.spec(rules=rules, **spec)
+        dataset = DatasetFiles("ds", "f", Members(against), bench.typed(), HeaderSummary())
+        of_members = [found for member in members for found in check_member(dataset, member, against)]
+        return (*of_members, *check_dataset(dataset, against, Depth.HEADERS if spec else Depth.NAMES))
 
     return run
 
@@ -104,8 +108,9 @@ def slices(*numbers: int) -> list[Member]:
 
 def crashes(bench: Any) -> Iterable[Issue]:
     """A check that meets a value it cannot have foreseen: here, a spec whose rules are no rules."""
-    dataset = DatasetFiles("ds", "f", slices(1), bench.typed(), HeaderSummary())
-    return check_dataset(dataset, bench.spec(required=({"rule": "frames", "min": "three"},)), Depth.NAMES)
+    against = bench.spec(required=({"rule": "frames", "min": "three"},))
+    dataset = DatasetFiles("ds", "f", Members(against, slices(1)), bench.typed(), HeaderSummary())
+    return check_dataset(dataset, against, Depth.NAMES)
 
 
 def unreadable_folder(bench: Any) -> Iterable[Issue]:

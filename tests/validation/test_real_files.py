@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from validation.check import HeaderSummary, Member
+from validation.check import HeaderSummary, Member, Members
 from validation.examine import examine
 from validation.instruments import read_header
 from validation.record import dataset_record
@@ -34,12 +34,13 @@ def test_documents_made_of_real_headers_miss_values_but_break_no_rule(
     for path in sorted((samples_dir / "files" / "sem_tiff").iterdir()):
         summary = HeaderSummary()
         summary.add(read_header(path))
+        spec = make_spec(level="nffa-core")
         record = dataset_record(
             name=path.stem,
             typed=Typed(),
-            members=[Member(path.name, "frames")],
+            members=Members(spec, [Member(path.name, "frames")]),
             headers=summary,
-            spec=make_spec(level="nffa-core"),
+            spec=spec,
         )
         found = check_document(record.document, "nffa-core")
         assert {one.code for one in found} <= {"metadata.missing"}, (path.name, found)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from validation.check import DatasetFiles, Depth, HeaderSummary, Member, check_dataset
+from validation.check import DatasetFiles, Depth, HeaderSummary, Member, Members, check_dataset
 from validation.instruments.model import Header
 from validation.record import Record, dataset_record, file_record
 from validation.sidecar import Typed, merge
@@ -39,8 +39,13 @@ def build(make_spec: Callable[..., Spec]) -> Build:
             Member(f"{number}.tif", "frames", size_bytes=10, captures=values)
             for number, values in enumerate(captures)
         ]
+        against = make_spec(**spec)
         return dataset_record(
-            name="ds", typed=typed or Typed(), members=members, headers=summary, spec=make_spec(**spec)
+            name="ds",
+            typed=typed or Typed(),
+            members=Members(against, members),
+            headers=summary,
+            spec=against,
         )
 
     return record
@@ -242,10 +247,10 @@ def test_whatever_people_type_makes_a_document_and_crashes_no_check(
     summary = HeaderSummary()
     summary.add(make_header(magnification=10.0, detector="SE2"))
     summary.add(make_header(magnification=20.0, detector="SE2"))
-    files = DatasetFiles(
-        "ds", "", [Member("a", "frames", captures={"slice": 1})], merge([("f", values)]), summary
-    )
-    found = check_dataset(files, make_spec(level="nffa-core"), Depth.HEADERS)
+    spec = make_spec(level="nffa-core")
+    members = Members(spec, [Member("a", "frames", captures={"slice": 1})])
+    files = DatasetFiles("ds", "", members, merge([("f", values)]), summary)
+    found = check_dataset(files, spec, Depth.HEADERS)
     assert "check.crashed" not in {one.code for one in found}
     match = Match("frames", {})
     json.dumps(file_record(match=match, header=None, typed=files.typed))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from uploader.engine.entries import current_headers, described
 from uploader.engine.moves import Moves
+from uploader.engine.run_notes import RunNotes
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.entries import Decision, Delivery, Entry
 from uploader.model.files import Action
@@ -89,7 +90,8 @@ class Deciding:
         self._task, self._root, self._plan, self._ports = task, root, plan, ports
         self._held_groups = plan.held_groups
         self._lookups = plan.lookups or Lookups(ports.catalog)
-        self._held_rows = HeldRows(ports.catalog)
+        self._rows = RunNotes(ports.journal, task.run, f"rows {root.root_id}")
+        self._held_rows = HeldRows(ports.catalog, self._rows)
         self.moves = Moves(task, root, ports)
 
     def batch(self, batch: Sequence[Entry]) -> list[tuple[Entry, Decision]]:
@@ -125,7 +127,9 @@ class Deciding:
             found.append(candidate)
         for decision in self._free(free):
             before = decisions[decision.entry_id].issues
-            decisions[decision.entry_id] = replace(decision, issues=(*before, *decision.issues))
+            decisions[decision.entry_id] = (
+                replace(decision, issues=(*before, *decision.issues)) if before else decision
+            )
         return [(candidate, decisions[candidate.entry.entry_id]) for candidate in found]
 
     def read_headers(self, entries: Sequence[Entry]) -> None:
@@ -182,7 +186,7 @@ class Deciding:
         moved = self.moves.origins(one for one in new if one.row_key)
         for candidate, known in zip(candidates, self._with_whole_rows(candidates, evidence), strict=True):
             origin = moved.get(candidate.entry.entry_id)
-            verdict = decide(replace(known, moved_from=origin))
+            verdict = decide(known if origin is None else replace(known, moved_from=origin))
             row = known.row or ({"RID": origin.rid} if origin is not None else {})
             decision = Decision(candidate.entry.entry_id, verdict.action, verdict.issues, row)
             yield self._named(candidate, decision) if verdict.action in SENDS else decision
@@ -208,7 +212,8 @@ class Deciding:
 
     def look_again(self) -> None:
         """Forget the rows that the catalog held at survey: the ferry has written since."""
-        self._held_rows = HeldRows(self._ports.catalog)
+        self._rows.drop()
+        self._held_rows = HeldRows(self._ports.catalog, self._rows)
 
     def deliveries(self, candidates: Sequence[Candidate]) -> dict[tuple[str, str], Delivery]:
         """(Table, row key) -> what the journal remembers of the delivery."""

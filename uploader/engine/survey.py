@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
+from uploader.engine.documents import Documents
 from uploader.engine.entries import Read, current_headers, read_again
 from uploader.engine.plan import Plan, decide_files
 from uploader.engine.task import DroppedRoot, Task
@@ -28,14 +28,15 @@ from validation.check import (
     CheckedFile,
     DatasetFiles,
     Depth,
-    HeaderSummary,
     Member,
+    Members,
     check_dataset,
     check_file,
+    check_member,
     check_target,
 )
 from validation.codes import issue
-from validation.model import Issue, Scope
+from validation.model import Issue
 from validation.record import dataset_record
 from validation.spec.model import Match, Spec, SpecForm
 from validation.spec.render import marker_of, names
@@ -43,6 +44,8 @@ from validation.spec.render import marker_of, names
 RECORD_BATCH = 1000
 HEADER_BATCH = 64
 CHECK_BATCH = 500
+MOST_TOLD_APART = 1000
+"""Files come ordered by dataset: what told apart the parents of long ago is not met again."""
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class _Gathered:
 
     issues: list[Issue] = field(default_factory=list)
     needs: dict[str, Need] = field(default_factory=dict)
-    documents: dict[str, Row] = field(default_factory=dict)
+    documents: Documents = field(default_factory=Documents)
     parent_parts: tuple[str, ...] = ()
     """Names that the keys of parents are made of, as the path may capture them."""
     told_apart: set[tuple[str, ...]] = field(default_factory=set)
@@ -72,8 +75,6 @@ def survey(task: Task, ports: Ports, *, show_all: bool) -> Generator[Event, None
     """
     gathered = _gathered_for(task.spec)
     for root in task.roots:
-        if not task.choice.has(root.root):
-            continue
         yield from _names(task, root, ports, gathered)
         if task.depth is not Depth.NAMES and not task.stopped():
             yield from _headers(task, root, ports, gathered)
@@ -100,8 +101,7 @@ def _gathered_for(spec: Spec) -> _Gathered:
 
 def _names(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
     """First pass: scan and match, into the journal."""
-    takes = partial(task.choice.takes, root.root)
-    found_here = find(root.root, task.spec, root.matcher, IgnoreRules(), root.sidecars, takes)
+    found_here = find(root.root, task.spec, root.matcher, IgnoreRules(), root.sidecars)
     for batch in batched(found_here, RECORD_BATCH):
         found = [item for item in batch if isinstance(item, Found)]
         ports.journal.record(task.run, task.target, root.root_id, found)
@@ -137,7 +137,7 @@ def _headers(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -
 
 def _checks(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
     """Third pass: check every file, and every dataset once its files have been seen."""
-    dataset: _Dataset | None = None
+    dataset: DatasetFiles | None = None
     now = datetime.fromisoformat(task.clock.now())
     entries = ports.journal.entries(task.run, task.target, root.root_id, by_dataset=True)
     done = 0
@@ -159,21 +159,20 @@ def _checks(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) ->
                 task.depth,
                 now,
             )
+            if isinstance(read.match, Match):
+                _gather_needs(task, root, read, read.match, gathered)
+                if dataset is None or dataset.name != read.match.dataset:
+                    if dataset is not None:
+                        yield from _close_dataset(task, dataset, gathered)
+                    dataset = _dataset_of(task, read, read.match)
+                found += _joined(task, dataset, read, read.match)
             if found:
                 findings.append((read.entry.entry_id, found))
-            if not isinstance(read.match, Match):
-                continue
-            _gather_needs(task, root, read, read.match, gathered)
-            if dataset is None or dataset.name != read.match.dataset:
-                if dataset is not None:
-                    yield from _close_dataset(task, dataset, ports, gathered)
-                dataset = _Dataset(read.match.dataset)
-            dataset.add(read, read.match)
         ports.journal.add_issues(findings)
         done += len(batch)
         yield _progress(task, "checks", gathered.files, done, batch[-1].source.path)
     if dataset is not None:
-        yield from _close_dataset(task, dataset, ports, gathered)
+        yield from _close_dataset(task, dataset, gathered)
 
 
 def _gather_needs(task: Task, root: DroppedRoot, read: Read, match: Match, gathered: _Gathered) -> None:
@@ -183,50 +182,36 @@ def _gather_needs(task: Task, root: DroppedRoot, read: Read, match: Match, gathe
     if not task.spec.records or told_apart in gathered.told_apart:
         return
     if None not in parts:
+        if len(gathered.told_apart) >= MOST_TOLD_APART:
+            gathered.told_apart.clear()
         gathered.told_apart.add(told_apart)
     candidate = describe(read.entry, root.root, task.spec, match, read.header, record={}, digest=None)
     for need in candidate.parents:
         gathered.needs.setdefault(need.key, need)
 
 
-@dataclass(slots=True)
-class _Dataset:
-    """A dataset while its files pass by."""
+def _dataset_of(task: Task, read: Read, match: Match) -> DatasetFiles:
+    """The dataset that begins with this file."""
+    return DatasetFiles(
+        match.dataset, _folder_of(read.entry.source.path, match.path), Members(task.spec), read.typed
+    )
 
-    name: str
-    folder: str = ""
-    members: list[Member] = field(default_factory=list)
-    entry_ids: list[int] = field(default_factory=list)
-    """Of the members, in the same order."""
-    headers: HeaderSummary = field(default_factory=HeaderSummary)
-    first: Read | None = None
 
-    def add(self, read: Read, match: Match) -> None:
-        """Take one more file into account."""
-        source = read.entry.source
-        if self.first is None:
-            self.first = read
-            self.folder = _folder_of(source.path, match.path)
-        self.entry_ids.append(read.entry.entry_id)
-        self.members.append(
-            Member(
-                source.path,
-                match.rule,
-                match.role,
-                match.set_key,
-                source.size_bytes,
-                {**match.captures, **match.values},
-                match.path,
-            )
-        )
-        if read.header is not None:
-            self.headers.add(read.header)
-
-    def entry_id(self, path: str) -> int | None:
-        """The journal's number of the member with that path."""
-        places = (place for place, member in enumerate(self.members) if member.path == path)
-        place = next(places, None)
-        return None if place is None else self.entry_ids[place]
+def _joined(task: Task, dataset: DatasetFiles, read: Read, match: Match) -> tuple[Issue, ...]:
+    """Take one more file into its dataset; what is wrong with it beside those before it."""
+    if not match.dataset:
+        return ()
+    source = read.entry.source
+    # The values of a template hold its captures already.
+    captures = (
+        match.values if match.captures.keys() <= match.values.keys() else {**match.captures, **match.values}
+    )
+    if read.header is not None:
+        dataset.headers_seen.add(read.header)
+    member = Member(
+        source.path, match.rule, match.role, match.set_key, source.size_bytes, captures, match.path
+    )
+    return check_member(dataset, member, task.spec)
 
 
 def _folder_of(path: str, object_path: str) -> str:
@@ -234,26 +219,21 @@ def _folder_of(path: str, object_path: str) -> str:
     return path[: -len(object_path)].rstrip("/") if path.endswith(object_path) else ""
 
 
-def _close_dataset(task: Task, dataset: _Dataset, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
+def _close_dataset(task: Task, dataset: DatasetFiles, gathered: _Gathered) -> Iterator[Event]:
     """Check a dataset as a whole and make its document."""
-    if not dataset.name or dataset.first is None:
+    if not dataset.name:
         return
-    files = DatasetFiles(dataset.name, dataset.folder, dataset.members, dataset.first.typed, dataset.headers)
-    for found in check_dataset(files, task.spec, task.depth):
-        entry_id = dataset.entry_id(found.location.path) if found.scope is Scope.FILE else None
-        if entry_id is None:
-            yield gathered.note(task, found)
-        else:
-            ports.journal.add_issues([(entry_id, (found,))])
+    for found in check_dataset(dataset, task.spec, task.depth):
+        yield gathered.note(task, found)
     if task.spec.form is SpecForm.NANOFERRY:
         record = dataset_record(
             name=dataset.name,
-            typed=dataset.first.typed,
+            typed=dataset.typed,
             members=dataset.members,
-            headers=dataset.headers,
+            headers=dataset.headers_seen,
             spec=task.spec,
         )
-        gathered.documents[dataset.name] = record.document
+        gathered.documents.put(dataset.name, record.document)
 
 
 def _catalog(task: Task, ports: Ports, gathered: _Gathered) -> Generator[Event, None, dict[str, Row]]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from uploader.journal import (
     caches,
     claims,
     deliveries,
     jobs,
+    notes,
     pruning,
     repair,
     runs,
@@ -68,6 +70,7 @@ class SqliteJournal(SteeringJournal):
         self.salvaged = salvaged
         """What was saved of a damaged file when this one was opened."""
         super().__init__(database, now)
+        notes.prepare(database)
 
     def _today(self) -> int:
         """Days since 1970, UTC."""
@@ -124,6 +127,7 @@ class SqliteJournal(SteeringJournal):
             finished=self._now(),
         )
         claims.forget(self._database, run)
+        notes.forget(self._database, run)
 
     def runs(self, limit: int = 20) -> list[RunRecord]:
         """The latest runs, newest first."""
@@ -174,6 +178,20 @@ class SqliteJournal(SteeringJournal):
     def results(self, run: str) -> Iterator[FileResult]:
         """Every finished file of the run, ordered by root and path."""
         return survey.results(self._database, run)
+
+    # scratch paper of a run -----------------------------------------------------------------
+
+    def note(self, run: str, kind: str, notes_by_key: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Keep values under their keys until the run ends, out of memory."""
+        notes.note(self._database, run, kind, notes_by_key)
+
+    def noted(self, run: str, kind: str, keys: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Key -> the values kept under it, in the order they came; keys without any are not in it."""
+        return notes.noted(self._database, run, kind, keys)
+
+    def drop_notes(self, run: str, kind: str) -> None:
+        """Forget what was noted of this kind."""
+        notes.drop(self._database, run, kind)
 
     # caches by source identity --------------------------------------------------------------
 

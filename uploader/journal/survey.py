@@ -65,7 +65,7 @@ def record(database: Database, run: str, target: int, root: int, found: Sequence
             one.role,
             issues_to_json(one.issues),
             to_json(dict(one.captures)) if one.captures else None,
-            to_json(dict(one.values)) if one.values else None,
+            _values_to_json(one.captures, one.values),
         )
         for one in found
     ]
@@ -119,6 +119,7 @@ def entry_from_row(row: SqlRow) -> Entry:
     """The entry of a row of ENTRY_COLUMNS."""
     (entry_id, root_id, path, size_bytes, mtime_ns, volume_id, file_id, *rest) = row
     (rule, dataset, object_path, set_key, role, issues, action, catalog_row, outcome, captures, typed) = rest
+    given = mapping_from_json(captures)
     return Entry(
         entry_id=entry_id,
         root_id=root_id,
@@ -132,9 +133,15 @@ def entry_from_row(row: SqlRow) -> Entry:
         action=Action(action) if action else None,
         row=mapping_from_json(catalog_row),
         outcome=Outcome(outcome) if outcome else None,
-        captures=mapping_from_json(captures),
-        values=mapping_from_json(typed),
+        captures=given,
+        values={**given, **mapping_from_json(typed)},
     )
+
+
+def _values_to_json(captures: Mapping[str, str], values: Mapping[str, Any]) -> str | None:
+    """The values but for those that are the captured text itself; no capture lacks its value."""
+    more = {name: value for name, value in values.items() if name not in captures or captures[name] != value}
+    return to_json(more) if more else None
 
 
 def add_issues(database: Database, additions: Sequence[tuple[int, Sequence[Issue]]]) -> None:

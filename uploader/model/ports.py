@@ -232,6 +232,17 @@ class Journal(Lineup, CommandQueue, History, Protocol):
     def results(self, run: str) -> Iterator[FileResult]:
         """Every finished file of the run, ordered by root and path, read in pages."""
 
+    # scratch paper of a run -----------------------------------------------------------------
+
+    def note(self, run: str, kind: str, notes_by_key: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Keep values (plain JSON) under their keys until the run ends, out of memory; a key may have several."""
+
+    def noted(self, run: str, kind: str, keys: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Key -> the values kept under it, in the order they came; keys without any are not in it."""
+
+    def drop_notes(self, run: str, kind: str) -> None:
+        """Forget what was noted of this kind."""
+
     # caches by source identity --------------------------------------------------------------
 
     def headers(self, identities: Sequence[str]) -> Mapping[str, Header]:

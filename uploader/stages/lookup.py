@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from itertools import groupby
+from typing import Any, Protocol, TypeAlias
 
 from uploader.model.ports import Catalog, Row
 from uploader.stages.describe import Candidate, checksum_columns, url_columns
@@ -17,10 +18,26 @@ from validation.spec.render import marker_of, render
 Located: TypeAlias = tuple[Candidate, Mapping[str, str]]
 """A candidate and the RIDs of its parents by name, those that exist."""
 
+MOST_ANSWERS = 4096
+"""Look-ups whose answers are kept; a spec may make one of the name of every file."""
+
+
+class Notes(Protocol):
+    """Where rows wait for their files: a dataset may have a million of them."""
+
+    def note(self, notes_by_key: Iterable[tuple[str, Row]]) -> None:
+        """Keep values under their keys."""
+
+    def noted(self, keys: Sequence[str]) -> Mapping[str, Sequence[Row]]:
+        """Key -> the values kept under it; keys without any are not in it."""
+
+    def drop(self) -> None:
+        """Forget all of them."""
+
 
 @dataclass(slots=True)
 class Lookups:
-    """The spec's look-up queries and their answers; equal queries are asked once in a run."""
+    """The spec's look-up queries and their answers; equal queries are asked once, unless there are very many."""
 
     catalog: Catalog
     _answers: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
@@ -43,6 +60,8 @@ class Lookups:
     def _ask(self, query: str) -> Mapping[str, Any] | None:
         if query not in self._answers:
             rows = self.catalog.query(query)
+            if len(self._answers) >= MOST_ANSWERS:
+                self._answers.clear()
             self._answers[query] = rows[0] if rows else None
         return self._answers[query]
 
@@ -57,14 +76,20 @@ class Lookups:
         )
 
 
+_Keyed: TypeAlias = tuple[Candidate, dict[str, Any]]
+"""A candidate and its key columns."""
+
+
 @dataclass(slots=True)
 class HeldRows:
     """Rows of files that the catalog holds, asked for by parent where there is one, else by batches of keys."""
 
     catalog: Catalog
+    notes: Notes
+    """Where the rows of the parent at hand are."""
     _parent: str = ""
-    _rows: dict[str, dict[str, Row]] = field(default_factory=dict)
-    """What was asked of the parent at hand -> its rows; rules of one dataset may ask for different columns."""
+    _asked: dict[str, str] = field(default_factory=dict)
+    """What was asked of the parent at hand -> its number; rules of one dataset may ask for different columns."""
 
     def of(self, located: Sequence[Located]) -> dict[int, Row]:
         """Entry id -> the row of that file, with at least the columns of interest.
@@ -72,7 +97,8 @@ class HeldRows:
         Files must come ordered by dataset: one parent's rows are held at a time.
         """
         found: dict[int, Row] = {}
-        loose: list[tuple[Candidate, dict[str, Any]]] = []
+        loose: list[_Keyed] = []
+        children: list[_Keyed] = []
         for candidate, rids in located:
             if candidate.rule.kind is RuleKind.ROWS:
                 continue
@@ -82,33 +108,38 @@ class HeldRows:
                     found[candidate.entry.entry_id] = row
                 continue
             key = candidate.key_columns(rids)
-            if key is None:
-                continue
-            parent = _parent_column(candidate)
-            if not parent:
-                loose.append((candidate, key))
-                continue
-            row = self._by_parent(candidate, parent, key)
-            if row is not None:
-                found[candidate.entry.entry_id] = row
+            if key is not None:
+                (children if _parent_column(candidate) else loose).append((candidate, key))
+        for parent, members in groupby(children, key=lambda one: str(one[1][_parent_column(one[0])])):
+            found.update(self._by_parent(parent, list(members)))
         found.update(self._by_values(loose))
         return found
 
-    def _by_parent(self, candidate: Candidate, parent: str, key: Mapping[str, Any]) -> Row | None:
+    def _by_parent(self, parent: str, members: Sequence[_Keyed]) -> dict[int, Row]:
         """Look into the rows of one parent, read in pages the first time it comes up."""
-        rest = [column for column in key if column != parent]
-        wanted = columns_of_interest(candidate)
-        if key[parent] != self._parent:
-            self._rows, self._parent = {}, key[parent]
-        asked = canonical([candidate.table, parent, rest, wanted])
-        if asked not in self._rows:
-            rows = self.catalog.rows(candidate.table, {parent: key[parent]}, columns=wanted)
-            self._rows[asked] = {canonical([str(row.get(column)) for column in rest]): row for row in rows}
-        return self._rows[asked].get(canonical([str(key[column]) for column in rest]))
+        if parent != self._parent:
+            self.notes.drop()
+            self._asked, self._parent = {}, parent
+        places: dict[int, str] = {}
+        for candidate, key in members:
+            column = _parent_column(candidate)
+            rest = [name for name in key if name != column]
+            wanted = columns_of_interest(candidate)
+            asked = canonical([candidate.table, column, rest, wanted])
+            number = self._asked.get(asked)
+            if number is None:
+                number = str(len(self._asked))
+                rows = self.catalog.rows(candidate.table, {column: key[column]}, columns=wanted)
+                self.notes.note(_placed(number, rows, rest))
+                self._asked[asked] = number
+            places[candidate.entry.entry_id] = _place(number, key, rest)
+        held = self.notes.noted(list(places.values()))
+        # Where a parent has several rows of one key the last one counts.
+        return {entry_id: held[place][-1] for entry_id, place in places.items() if place in held}
 
-    def _by_values(self, wanted: Sequence[tuple[Candidate, dict[str, Any]]]) -> dict[int, Row]:
+    def _by_values(self, wanted: Sequence[_Keyed]) -> dict[int, Row]:
         """Look up rows by the key column that tells them apart best, in batches."""
-        groups: dict[tuple[str, tuple[str, ...]], list[tuple[Candidate, dict[str, Any]]]] = {}
+        groups: dict[tuple[str, tuple[str, ...]], list[_Keyed]] = {}
         for candidate, key in wanted:
             columns = (*key, "", *columns_of_interest(candidate))
             groups.setdefault((candidate.table, columns), []).append((candidate, key))
@@ -138,6 +169,16 @@ class HeldRows:
             return None
         rows = self.catalog.query(query)
         return rows[0] if rows else None
+
+
+def _placed(number: str, rows: Iterable[Row], columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    for row in rows:
+        yield _place(number, row, columns), row
+
+
+def _place(number: str, row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """What a row, or a file's key, is known by among the answers to what was asked."""
+    return number + canonical([str(row.get(column)) for column in columns])
 
 
 def whole_rows(catalog: Catalog, table: str, rids: Sequence[str]) -> dict[str, Row]:

@@ -34,13 +34,13 @@ def case_clashes(names: Sequence[str]) -> Mapping[str, str]:
     first: dict[str, str] = {}
     clashes: dict[str, str] = {}
     for name in names:
-        known = first.setdefault(_folded(name), name)
+        known = first.setdefault(folded(name), name)
         if known is not name:
             clashes[name] = known
     return clashes
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """The name as file systems that ignore case and Unicode form compare it."""
     if name.isascii():
         return name.lower()

@@ -34,7 +34,7 @@ class Need:
     identity: Mapping[str, str | Reference]
     """Key column -> its value, or the parent whose RID it holds."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Template values of the first file that needs it, to fill the further columns."""
+    """What the further columns use of the template values of the first file that needs it, and its `dataset`."""
     parents: Mapping[str, str] = field(default_factory=dict)
     """Names of the parents before it -> their record keys."""
 
@@ -48,6 +48,9 @@ class Need:
 Known: TypeAlias = dict[tuple[str, ...], tuple[Need, ...]]
 """Values that tell parents apart -> the parents, as the first file with these values gave them."""
 
+MOST_KNOWN = 1000
+"""Files come ordered by dataset: those of long ago are not asked for again."""
+
 
 def needs(spec: Spec, values: Mapping[str, Any], known: Known | None = None) -> tuple[Need, ...]:
     """The parents of a file with these template values, in dependency order.
@@ -59,9 +62,12 @@ def needs(spec: Spec, values: Mapping[str, Any], known: Known | None = None) -> 
         return _worked_out(spec, values)
     # As text: a header may give a list.
     told_apart = tuple(repr(values.get(name)) for name in _key_names(spec))
-    if told_apart not in known:
-        known[told_apart] = _worked_out(spec, values)
-    return known[told_apart]
+    found = known.get(told_apart)
+    if found is None:
+        if len(known) >= MOST_KNOWN:
+            known.clear()
+        found = known[told_apart] = _worked_out(spec, values)
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -69,6 +75,17 @@ def _key_names(spec: Spec) -> tuple[str, ...]:
     """Every value that the keys of the spec's parents use."""
     templates = [one for rule in spec.records for one in rule.key.values() if not one.startswith("@")]
     return tuple(sorted(frozenset[str]().union(*map(names, templates))))
+
+
+@lru_cache(maxsize=64)
+def _column_names(spec: Spec) -> Mapping[str, frozenset[str]]:
+    """Record name -> every value that its further columns use, and `dataset`: a need outlives its file."""
+    return {
+        rule.name: frozenset({"dataset"}).union(
+            *(names(template) for template in rule.columns.values() if isinstance(template, str))
+        )
+        for rule in spec.records
+    }
 
 
 def _worked_out(spec: Spec, values: Mapping[str, Any]) -> tuple[Need, ...]:
@@ -81,7 +98,9 @@ def _worked_out(spec: Spec, values: Mapping[str, Any]) -> tuple[Need, ...]:
         parts = {
             column: value.key if isinstance(value, Reference) else value for column, value in identity.items()
         }
-        need = Need(f"record:{rule.name}:{canonical(parts)}", rule, identity, values, dict(keys))
+        used = _column_names(spec)[rule.name]
+        kept = {name: value for name, value in values.items() if name in used}
+        need = Need(f"record:{rule.name}:{canonical(parts)}", rule, identity, kept, dict(keys))
         keys[rule.name] = need.key
         found.append(need)
     return tuple(found)

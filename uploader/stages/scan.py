@@ -1,7 +1,7 @@
 """Walks a dropped folder: every regular file in a stable order, and what stood in the way as findings.
 
 It only lists and looks (scandir, lstat); it opens no data file and writes nothing. It holds one folder's names
-at a time for each level it is deep, never the tree.
+at a time for each level it is deep, never the tree; of a very large folder, packed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 from uploader.model.files import Root, SourceFile
 from uploader.model.mounts import volume_of
 from uploader.stages.ignore import IgnoreLayers, IgnoreRules, load_ignore_file, parse_rules
-from uploader.stages.names import case_clashes, name_issues
+from uploader.stages.listing import FolderEntry, listed
+from uploader.stages.names import name_issues
 from validation.codes import issue
 from validation.model import Issue
 
@@ -95,17 +96,17 @@ def _listed(
 ) -> Iterator[_Folder | SourceFile | Issue]:
     """What one folder holds, by name; subfolders are handed up to be entered."""
     tally.folders += 1
-    found, failure = _names(folder.full)
-    if failure is not None:
-        yield _listing_failed(folder, failure)
+    found = listed(folder.full)
+    if found.failure is not None:
+        yield _listing_failed(folder, found.failure)
     layers = folder.layers
-    if ignore.file_name and any(entry.name == ignore.file_name for entry in found):
+    if ignore.file_name and found.holds(ignore.file_name):
         loaded = load_ignore_file(Path(folder.full, ignore.file_name), _joined(folder.path, ignore.file_name))
         yield from loaded.issues
         layers = layers.within(folder.path, loaded.spec)
-    wanted = [entry for entry in found if _is_wanted(entry, folder, layers, ignore, tally)]
-    clashes = case_clashes([entry.name for entry in wanted])
-    for entry in wanted:
+    found.keep(entry for entry in found if _is_wanted(entry, folder, layers, ignore, tally))
+    clashes = found.clashes()
+    for entry in found:
         path = _joined(folder.path, entry.name)
         if entry.name in clashes:
             yield issue(
@@ -117,21 +118,8 @@ def _listed(
         yield from _looked_at(entry, path, folder, layers, root, tally)
 
 
-def _names(full: str) -> tuple[list[os.DirEntry[str]], OSError | None]:
-    """The folder's entries in the order of their names, and what cut the listing short."""
-    found: list[os.DirEntry[str]] = []
-    failure: OSError | None = None
-    try:
-        with os.scandir(full) as listing:
-            found.extend(listing)
-    except OSError as error:
-        failure = error
-    found.sort(key=lambda entry: entry.name)
-    return found, failure
-
-
 def _is_wanted(
-    entry: os.DirEntry[str], folder: _Folder, layers: IgnoreLayers, ignore: IgnoreRules, tally: ScanTally
+    entry: FolderEntry, folder: _Folder, layers: IgnoreLayers, ignore: IgnoreRules, tally: ScanTally
 ) -> bool:
     if ignore.is_junk(entry.name):
         tally.junk += 1
@@ -143,7 +131,7 @@ def _is_wanted(
 
 
 def _looked_at(
-    entry: os.DirEntry[str], path: str, folder: _Folder, layers: IgnoreLayers, root: Root, tally: ScanTally
+    entry: FolderEntry, path: str, folder: _Folder, layers: IgnoreLayers, root: Root, tally: ScanTally
 ) -> Iterator[_Folder | SourceFile | Issue]:
     try:
         state = entry.stat(follow_symlinks=False)
@@ -171,7 +159,7 @@ def _looked_at(
         yield issue("source.special", f"{path} is a {kind}, not a file", path=path, origin="scan")
 
 
-def _source(entry: os.DirEntry[str], path: str, folder: _Folder, state: os.stat_result) -> SourceFile:
+def _source(entry: FolderEntry, path: str, folder: _Folder, state: os.stat_result) -> SourceFile:
     if folder.has_file_ids:
         # On Windows the listing knows no file index and inode() has to ask for it.
         file_id = str(state.st_ino or entry.inode())
@@ -181,7 +169,7 @@ def _source(entry: os.DirEntry[str], path: str, folder: _Folder, state: os.stat_
 
 
 def _subfolder(
-    entry: os.DirEntry[str], path: str, above: _Folder, layers: IgnoreLayers, state: os.stat_result
+    entry: FolderEntry, path: str, above: _Folder, layers: IgnoreLayers, state: os.stat_result
 ) -> _Folder | Issue:
     device = state.st_dev or above.device
     own_id = (device, state.st_ino or entry.inode())
@@ -252,7 +240,7 @@ def _vanished(path: str) -> Issue:
     )
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: FolderEntry) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from validation.instruments.fields import fields
 from validation.instruments.model import Header
@@ -14,7 +14,10 @@ from validation.record.settings import IMAGE_FIELDS, document_value, settings_of
 from validation.record.techniques import Technique, technique, technique_of_header
 from validation.sidecar import Typed, pointer
 from validation.spec.model import Match, Spec
-from validation.subjects import HeaderSummary, Member
+from validation.subjects import HeaderSummary
+
+if TYPE_CHECKING:
+    from validation.members import Members
 
 SCHEMA_VERSION = "1.0"
 CONTEXT_KEYS = ("accessType", "project", "study", "proposal", "facility", "laboratory", "policy")
@@ -49,14 +52,14 @@ class _Draft:
 
 
 def dataset_record(
-    *, name: str, typed: Typed, members: Sequence[Member], headers: HeaderSummary, spec: Spec
+    *, name: str, typed: Typed, members: Members, headers: HeaderSummary, spec: Spec
 ) -> Record:
     """The metadata document of a dataset: what people typed first, then the path, then the headers.
 
     Only what all members agree on becomes a value; what differs is listed as varying.
     """
     draft = _Draft()
-    captures = _common_captures(members)
+    captures = members.common_captures
     draft.put("tool", SCHEMA_VERSION, "schemaVersion")
     draft.put("tool", {"name": "nanoscience", "level": spec.level}, "profile")
     draft.put("path", name, "identifier")
@@ -79,8 +82,8 @@ def dataset_record(
         f"/measurements/0{place}": source for place, source in measurement.provenance.items()
     }
     content: dict[str, Any] = {
-        "fileCount": len(members),
-        "sizeBytes": sum(member.size_bytes for member in members),
+        "fileCount": members.files,
+        "sizeBytes": members.size_bytes,
     }
     if headers.formats:
         content["formats"] = dict(sorted(headers.formats.items()))
@@ -120,17 +123,6 @@ def file_record(*, match: Match, header: Header | None, typed: Typed) -> dict[st
     if confirmed:
         document["typedSettings"] = confirmed
     return document
-
-
-def _common_captures(members: Sequence[Member]) -> dict[str, Any]:
-    """The named path parts that every primary member that has them agrees on."""
-    common: dict[str, Any] = {}
-    differing: set[str] = set()
-    for member in members:
-        for name, value in member.captures.items():
-            if value is not None and common.setdefault(name, value) != value:
-                differing.add(name)
-    return {name: value for name, value in common.items() if name not in differing and value != ""}
 
 
 def _put_typed(draft: _Draft, typed: Typed, key: str, place: tuple[str, ...]) -> None:

@@ -2,63 +2,54 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from validation.codes import issue
 from validation.model import Issue, Severity
-from validation.spec.model import Rule, Spec
-from validation.subjects import DatasetFiles, Member
+from validation.spec.model import Spec
+from validation.subjects import DatasetFiles
 
 
 def companions(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
     """A finding for each companion set that lacks a member, and for each companion without a primary."""
-    sets: dict[str, list[Member]] = defaultdict(list)
-    for member in dataset.members:
-        if member.set_key:
-            sets[member.set_key].append(member)
-    rules = {rule.id: rule for rule in spec.rules}
+    rules = {rule.id for rule in spec.rules}
     stated = {entry["rule"]: entry for entry in spec.required if "companions" in entry}
-    for set_key, members in sets.items():
-        primaries = [member for member in members if member.role == "primary"]
-        partners = [member for member in members if member.role == "companion"]
-        rule = rules.get(members[0].rule)
-        entry = stated.get(members[0].rule, {})
-        if not primaries:
+    for found in dataset.members.sets.unfinished():
+        entry = stated.get(found.rule, {})
+        if not found.primary:
             yield issue(
                 "group.companion_orphan",
-                f"{partners[0].path!r} belongs to a file of rule {partners[0].rule} that is not in the folder",
-                path=partners[0].path,
-                group=f"set:{set_key}",
+                f"{found.partner!r} belongs to a file of rule {found.rule} that is not in the folder",
+                path=found.partner,
+                group=f"set:{found.set_key}",
                 origin="companions",
             )
-        if rule is None or not primaries or entry.get("companions") == "optional":
+        if found.rule not in rules or not found.primary or entry.get("companions") == "optional":
             continue
-        for template in _absent(rule, partners):
-            others = "" if len(primaries) == 1 else f" and {len(primaries) - 1} more"
+        for template in found.absent:
+            others = "" if found.primaries == 1 else f" and {found.primaries - 1} more"
             yield issue(
                 "group.companion_missing",
-                f"{primaries[0].path!r}{others} has no {_name(template, primaries[0])!r} beside it",
-                path=primaries[0].path,
-                group=f"set:{set_key}",
+                f"{found.primary!r}{others} has no {_name(template, found.primary)!r} beside it",
+                path=found.primary,
+                group=f"set:{found.set_key}",
                 origin="companions",
                 severity=stated_severity(entry),
             )
 
 
-def _name(template: str, primary: Member) -> str:
+def _name(template: str, path: str) -> str:
     """The companion's name as far as the primary's own name tells it; other fields keep their braces."""
-    name = primary.path.rpartition("/")[2]
+    name = path.rpartition("/")[2]
     base = name.rpartition(".")[0] or name
     return template.replace("{base_name}", base).replace("{file_name}", name)
 
 
 def required_members(dataset: DatasetFiles, spec: Spec) -> Iterator[Issue]:
     """A finding for each of the spec's completeness rules that the dataset's files do not meet."""
-    counts = Counter(member.rule for member in dataset.members if member.role == "primary")
     for entry in spec.required:
-        for shortfall in _shortfalls(entry, counts):
+        for shortfall in _shortfalls(entry, dataset.members.primaries):
             yield issue(
                 "group.incomplete",
                 f"dataset {dataset.name!r} has {shortfall}",
@@ -90,11 +81,3 @@ def _shortfalls(entry: Mapping[str, Any], counts: Mapping[str, int]) -> Iterator
 def stated_severity(entry: Mapping[str, Any]) -> Severity | None:
     """The severity that a completeness rule states; None: that of the code."""
     return Severity(entry["severity"]) if "severity" in entry else None
-
-
-def _absent(rule: Rule, partners: Sequence[Member]) -> Iterator[str]:
-    """The companion templates of the rule that no member stands for, told apart by how their names end."""
-    for template in rule.companions:
-        tail = template.rpartition("}")[2].casefold()
-        if not any(member.path.casefold().endswith(tail) for member in partners):
-            yield template

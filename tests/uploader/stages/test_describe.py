@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,12 +119,25 @@ def test_a_row_file_is_known_by_its_place_in_the_volume_through_any_folder() -> 
     assert outer.row_key == inner.row_key != ""
 
 
+class NoNotes:
+    """Rows without a parent are found in their answer: nothing is noted."""
+
+    def note(self, notes_by_key: Iterable[tuple[str, Any]]) -> None:
+        raise AssertionError
+
+    def noted(self, keys: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+        raise AssertionError
+
+    def drop(self) -> None:
+        raise AssertionError
+
+
 @pytest.mark.parametrize("count", [1, 7])
 def test_rows_of_files_are_asked_for_by_the_column_that_tells_them_apart(count: int) -> None:
     rows = [{"RID": f"R{number}", "plate": "p1", "filename": f"{number}.dat"} for number in range(count)]
     catalog = MemoryCatalog(tables={"isa:asset": [*rows, {"RID": "X", "plate": "p2", "filename": "0.dat"}]})
     files = [candidate(f"p1/{number}.dat", entry_id=number) for number in range(count)]
-    found = HeldRows(catalog).of([(one, {}) for one in files])
+    found = HeldRows(catalog, NoNotes()).of([(one, {}) for one in files])
     assert {entry_id: row["RID"] for entry_id, row in found.items()} == {n: f"R{n}" for n in range(count)}
     assert len(catalog.calls) == 1
     assert columns_of_interest(files[0]) == ["RID", "plate", "filename", "md5", "url"]
