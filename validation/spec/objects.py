@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -12,7 +14,7 @@ from validation.codes import issue
 from validation.model import Issue
 from validation.spec import placeholders
 from validation.spec.model import Rule
-from validation.spec.placeholders import Placeholder
+from validation.spec.placeholders import Piece, Placeholder
 from validation.spec.render import URLENCODED, is_deriva, render, url_encoded
 
 LONGEST_SEGMENT_BYTES = 255 - 27
@@ -21,6 +23,9 @@ version having 26 characters."""
 # What a URL path may hold as it is; ":" and ";" would be read as version and sub-resource.
 _LITERAL_SAFE = "/-._~!$&'()*+,=@"
 _SANITISED = r"[^a-zA-Z0-9_.-]"
+# Segments of plain characters, none of them "." or "..", none too long: nothing to decode and look at.
+_PLAIN = re.compile(rf"/hatrac(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~-]{{1,{LONGEST_SEGMENT_BYTES}}})+")
+_PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.~/-]+")
 _DISPOSITION = regex.compile(r"filename\*?=['\"]?(?:UTF-8'')?([^;\r\n\"']*)['\"]?;?", regex.IGNORECASE)
 
 
@@ -32,10 +37,9 @@ def object_name(rule: Rule, values: Mapping[str, Any]) -> str | Issue:
     if rule.object is None:
         return _refused(rule, values, "the rule names no object")
     out: list[str] = []
-    for piece in placeholders.parse(rule.object.name):
+    for piece in _pieces(rule.object.name):
         if isinstance(piece, str):
-            # Keep escapes that the author wrote, encode the rest.
-            out.append(quote(piece, safe=_LITERAL_SAFE + "%"))
+            out.append(piece)
             continue
         text = _inserted(rule, piece, values)
         if isinstance(text, Issue):
@@ -50,6 +54,15 @@ def object_name(rule: Rule, values: Mapping[str, Any]) -> str | Issue:
     return _checked(rule, name, values)
 
 
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[Piece, ...]:
+    """The template's pieces, its own text encoded: escapes that the author wrote are kept."""
+    return tuple(
+        quote(piece, safe=_LITERAL_SAFE + "%") if isinstance(piece, str) else piece
+        for piece in placeholders.parse(template)
+    )
+
+
 def _inserted(rule: Rule, piece: Placeholder, values: Mapping[str, Any]) -> str | Issue:
     plain = piece.name.removesuffix(URLENCODED)
     if is_deriva(rule) and values.get(plain, "") is None:
@@ -60,6 +73,8 @@ def _inserted(rule: Rule, piece: Placeholder, values: Mapping[str, Any]) -> str 
         return _refused(rule, values, f"{{{piece.name}}} has no value")
     if piece.name.endswith(URLENCODED):
         return url_encoded(text, rule.safe_characters.get(plain, ""))
+    if _PLAIN_TEXT.fullmatch(text) and (piece.name == "path" or "/" not in text):
+        return text
     if "/" in text and piece.name != "path" and not is_deriva(rule):
         return _refused(rule, values, f"the value of {{{piece.name}}}, {text!r}, holds a /")
     return url_encoded(text, "/")
@@ -81,6 +96,8 @@ def _clean(rule: Rule, text: str) -> str:
 
 
 def _checked(rule: Rule, name: str, values: Mapping[str, Any]) -> str | Issue:
+    if _PLAIN.fullmatch(name):
+        return name
     segments = name.split("/")
     if not name.startswith("/") or "" in segments[1:]:
         return _refused(rule, values, f"{name!r} has an empty part or does not begin with /")
