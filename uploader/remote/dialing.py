@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.exceptions import HTTPError
 from urllib3.util import create_urllib3_context, parse_url
@@ -56,12 +55,12 @@ def route_to(base_url: str) -> Route:
     """The way to a server, by the environment; raises SettingsError when its variables can't be followed."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    bundle = _authorities()
+    named = _authorities()
     is_secure = parts.scheme == "https"
     # This machine itself is never reached through a proxy, and plain http leads to it alone.
     proxy = None if is_loopback(host) else _proxy(base_url)
     port = parts.port or (443 if is_secure else 80)
-    return Route(host, port, _verifying(*bundle) if is_secure else None, proxy)
+    return Route(host, port, _verifying(*named) if is_secure else None, proxy)
 
 
 def dial(route: Route, timeout_s: float) -> HTTPConnection:
@@ -111,6 +110,9 @@ def _wire(route: Route, timeout_s: float) -> HTTPConnection:
 
 
 def _proxy(base_url: str) -> Proxy | None:
+    # Imported late: a server on this machine does without, and the import takes as long as ten requests.
+    from requests.utils import get_environ_proxies, select_proxy  # noqa: PLC0415
+
     given = select_proxy(base_url, get_environ_proxies(base_url, no_proxy=None))
     if not given:
         return None
@@ -144,17 +146,21 @@ def _proxy_refusal(why: str) -> SettingsError:
 
 
 def _authorities() -> tuple[str, str]:
-    """The variable and the path of the certificate authorities; ours when no variable is set."""
+    """The variable and the path of the certificate authorities; empty when no variable is set."""
     for name in _BUNDLE_VARIABLES:
         if given := os.environ.get(name, ""):
             if not Path(given).exists():
                 raise _bundle_refusal(name, given, "which does not exist")
             return name, given
-    return "", DEFAULT_CA_BUNDLE_PATH
+    return "", ""
 
 
 def _verifying(name: str, path: str) -> ssl.SSLContext:
-    """One context for all lines: reading the authorities takes 20 ms."""
+    """One context for all lines: reading the authorities takes 20 ms. Without a path they are those of certifi."""
+    if not path:
+        from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - this machine itself needs none
+
+        path = DEFAULT_CA_BUNDLE_PATH
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     context.check_hostname = True
     try:

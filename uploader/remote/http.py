@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -351,7 +351,11 @@ def _encoded_context(given: Mapping[str, str]) -> str:
     return quote(json.dumps(context, separators=(",", ":")), safe='{}[]":,/')
 
 
+@cache
 def _version() -> str:
+    # Imported late and asked once: it reads files.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return version("nanoferry")
     except PackageNotFoundError:
