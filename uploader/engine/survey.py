@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from uploader.engine.documents import Documents
 from uploader.engine.entries import Read, current_headers, read_again
@@ -75,6 +76,8 @@ def survey(task: Task, ports: Ports, *, show_all: bool) -> Generator[Event, None
     """
     gathered = _gathered_for(task.spec)
     for root in task.roots:
+        if not task.choice.has(root.root):
+            continue
         yield from _names(task, root, ports, gathered)
         if task.depth is not Depth.NAMES and not task.stopped():
             yield from _headers(task, root, ports, gathered)
@@ -101,7 +104,8 @@ def _gathered_for(spec: Spec) -> _Gathered:
 
 def _names(task: Task, root: DroppedRoot, ports: Ports, gathered: _Gathered) -> Iterator[Event]:
     """First pass: scan and match, into the journal."""
-    found_here = find(root.root, task.spec, root.matcher, IgnoreRules(), root.sidecars)
+    takes = partial(task.choice.takes, root.root)
+    found_here = find(root.root, task.spec, root.matcher, IgnoreRules(), root.sidecars, takes)
     for batch in batched(found_here, RECORD_BATCH):
         found = [item for item in batch if isinstance(item, Found)]
         ports.journal.record(task.run, task.target, root.root_id, found)
