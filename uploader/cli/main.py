@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Final
 
 import click
@@ -71,7 +73,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute = COMMANDS[cmd_name][0].split(":")
-        found = getattr(importlib.import_module(f"uploader.cli.{module}"), attribute)
+        found = getattr(_imported(f"uploader.cli.{module}"), attribute)
         if not isinstance(found, click.Command):
             raise TypeError(f"uploader.cli.{module}:{attribute} is no command")
         return found
@@ -80,6 +82,17 @@ class LazyGroup(click.Group):
         """The list of commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+def _imported(module: str) -> ModuleType:
+    # What an import makes stays: looking for garbage in it meanwhile would take a twentieth of a short run.
+    was_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        if was_collecting:
+            gc.enable()
 
 
 @click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
