@@ -109,6 +109,8 @@ class Remote:
     endpoint: Endpoint | None
     """Set when it is the embedded catalog."""
     session: Session
+    revive: Callable[[Callable[[], bool]], None]
+    """Starts the embedded catalog again when it has died; leaves a named server alone. Takes what stops it."""
 
 
 @contextmanager
@@ -120,6 +122,7 @@ def connect(
     `pace` is called with the size of each piece of a body before it is sent. Raises NotSignedIn, Unreachable or
     SettingsError, each with its remedy.
     """
+    from uploader.engine.health.probes import Revival
     from uploader.remote.address import base_url
     from uploader.remote.credentials import Credentials, from_environment
     from uploader.remote.ermrest import ErmrestCatalog
@@ -141,9 +144,14 @@ def connect(
         # A dead login reads as anonymous: better known before a disk is scanned.
         session = require_session(connection)
         catalog = ErmrestCatalog(connection, settings.catalog, clock=clock)
-        yield Remote(connection, catalog, HatracStore(connection, clock=clock), endpoint, session)
+        revive = _left_alone if endpoint is None else Revival(connection, settings.embedded_dir)
+        yield Remote(connection, catalog, HatracStore(connection, clock=clock), endpoint, session, revive)
     finally:
         connection.close()
+
+
+def _left_alone(_stop: Callable[[], bool]) -> None:
+    """A named server is for others to start."""
 
 
 def init_catalog(remote: Remote, spec_text: str | None = None) -> list[str]:
@@ -234,7 +242,9 @@ def _health(remote: Remote, levers: Levers) -> HostHealth:
     session = remote.session
     return HostHealth(
         levers.clock,
-        ServerProbe(remote.connection, remote.catalog.catalog_id),
+        ServerProbe(
+            remote.connection, remote.catalog.catalog_id, revive=partial(remote.revive, levers.ending)
+        ),
         sign_in_probe=SignInProbe(remote.connection, session.client_id, session.display_name),
         patience_s=levers.limits.patience_s,
         login_patience_s=levers.limits.login_patience_s,

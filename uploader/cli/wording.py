@@ -5,6 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+from uploader.model.durations import duration
+
+__all__ = ["count", "duration", "shortened", "size", "visible"]
+
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -31,18 +35,6 @@ def size(size_bytes: float) -> str:
             break
         amount /= 1000
     return f"{amount:.0f} {unit}" if unit == "B" or amount >= 99.95 else f"{amount:.1f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """A duration: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from uploader.embedded.endpoint import (
@@ -20,7 +21,7 @@ from uploader.embedded.endpoint import (
 )
 from uploader.embedded.lock import is_held
 from uploader.embedded.ownership import refuse_foreign
-from uploader.model.errors import SettingsError, Unreachable
+from uploader.model.errors import Cancelled, SettingsError, Unreachable
 
 __all__ = ["Endpoint", "ensure_running", "identity_of", "running", "stop"]
 
@@ -54,11 +55,17 @@ def running(data_dir: Path) -> Endpoint | None:
     return read_endpoint(data_dir)
 
 
-def ensure_running(data_dir: Path, *, port: int = 0, public_read: bool = False) -> Endpoint:
-    """The server of this folder, started detached when none runs.
+def ensure_running(
+    data_dir: Path,
+    *,
+    port: int = 0,
+    public_read: bool = False,
+    stop_waiting: Callable[[], bool] = lambda: False,
+) -> Endpoint:
+    """The server of this folder, started detached when none runs; safe in any thread.
 
     `port` and `public_read` matter only to a server that is started here. Two processes that race get the
-    same server.
+    same server. When `stop_waiting` says so it raises Cancelled; a server that was about to start starts.
     """
     if (found := running(data_dir)) is not None:
         return found
@@ -83,6 +90,8 @@ def ensure_running(data_dir: Path, *, port: int = 0, public_read: bool = False) 
                 child = _spawn(data_dir, port=port, public_read=public_read)
         elif ended is not None:
             break
+        if stop_waiting():
+            raise Cancelled("Stopped before the embedded catalog had started.")
         time.sleep(POLL_S)
     raise Unreachable(
         f"The embedded catalog of {data_dir} did not start.",
@@ -164,7 +173,8 @@ def _spawn(data_dir: Path, *, port: int, public_read: bool) -> subprocess.Popen[
             start_new_session=sys.platform != "win32",
             creationflags=windows,
         )
-    _started.append(child)
+    # A server that was killed is reaped by whoever starts the next one.
+    _started[:] = [*(one for one in _started if one.poll() is None), child]
     return child
 
 

@@ -26,7 +26,7 @@ def test_sizes(size_bytes: int, words: str) -> None:
         (0.04, "0.0 s"),
         (9.94, "9.9 s"),
         (42.4, "42 s"),
-        (59.6, "1 min 0 s"),
+        (59.6, "1 min"),
         (200, "3 min 20 s"),
         (7500, "2 h 5 min"),
     ],

@@ -34,11 +34,13 @@ class Outage:
     error: UploaderError
     began_s: float
     since_s: float
-    """When this trouble began; later than `began_s` where one trouble followed another."""
+    """Patience counts from here; later than `began_s` where a dead login followed another trouble."""
     next_look_s: float
     looks: int = 0
     is_told: bool = False
     """A person has heard of this trouble."""
+    was_told: bool = False
+    """A person has heard of this outage, if perhaps of another trouble: its end is told as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,11 @@ class Breaker:
         if trouble is outage.trouble:
             self._open(replace(outage, error=error, looks=outage.looks + 1), now_s)
         else:
-            self._open(Outage(trouble, error, outage.began_s, now_s, now_s), now_s)
+            # A login has a patience of its own. Other troubles share one: a server that is away and full by turns
+            # would otherwise be waited for without end.
+            since_s = now_s if Trouble.LOGIN in (trouble, outage.trouble) else outage.since_s
+            followed = Outage(trouble, error, outage.began_s, since_s, now_s, was_told=outage.was_told)
+            self._open(followed, now_s)
 
     def dropped(self, ticket: Ticket) -> None:
         """The holder ended without an answer and without an error of the server's (it was stopped)."""
@@ -182,10 +188,15 @@ class Breaker:
         outage = self.outage
         if outage is None or outage.is_told:
             return None
-        if outage.trouble is Trouble.SERVER and outage.looks == 0 and _asked_s(outage.error) <= LONG_S:
+        is_hiccup = outage.looks == 0 and not outage.was_told and _asked_s(outage.error) <= LONG_S
+        if outage.trouble is Trouble.SERVER and is_hiccup:
             return None
-        self.outage = replace(outage, is_told=True)
+        self.outage = replace(outage, is_told=True, was_told=True)
         return outage
+
+    def patience_of(self, trouble: Trouble) -> float:
+        """How long this trouble is waited for, in seconds."""
+        return self._patience_s[trouble]
 
     def _open(self, outage: Outage, now_s: float) -> None:
         if outage.trouble is Trouble.LOGIN and (

@@ -12,6 +12,9 @@ from uploader.remote.retry import CATALOG_RETRY, RetryPolicy
 RESENDS = 3
 """Bytes that arrive changed are sent again so often; a machine that spoils them every time needs a person."""
 
+DENIALS = 3
+"""A call that finds no room so often while others do is about itself: its file is too large for what is left."""
+
 
 @dataclass(slots=True)
 class CallBudget:
@@ -23,7 +26,9 @@ class CallBudget:
     _attempts: int = 0
     _resends: int = 0
     _aborted: int = 0
+    _denials: int = 0
     _parked_s: float = 0.0
+    _others_went_on: bool = False
 
     def wait_s(self, error: UploaderError, now_s: float) -> float:
         """How long to wait before the call is repeated; raises the error when it should not be."""
@@ -31,6 +36,10 @@ class CallBudget:
             raise error
         if error.retry is Retry.AFTER_FIX:
             # The breaker lets one caller through from time to time, for as long as patience lasts.
+            self._denials += self._others_went_on
+            self._others_went_on = False
+            if self._denials >= DENIALS:
+                raise error
             return 0.0
         if isinstance(error, ChecksumMismatch):
             self._resends += 1
@@ -55,6 +64,7 @@ class CallBudget:
         """The host was away, and it was not this call that found out: earlier failures were the host's."""
         self._parked_s += seconds
         self._attempts = 0
+        self._others_went_on = True
 
     def looked(self, seconds: float) -> None:
         """The host was away, and this call is the one that finds out."""

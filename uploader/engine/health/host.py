@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import TypeVar
 
 from uploader.engine.health.breaker import Breaker, Jitter, LookTimes, Outage, Ticket, Trouble, trouble_of
 from uploader.engine.health.budget import CallBudget, RetryBudget
-from uploader.model.errors import Aborted, Cancelled, JournalError, RemoteError, UploaderError
+from uploader.model.durations import duration
+from uploader.model.errors import Aborted, Cancelled, JournalError, RemoteError, Retry, UploaderError
 from uploader.model.ports import Clock
 from uploader.remote.retry import TRANSFER_RETRY, Repeats, RetryPolicy
 
@@ -19,16 +21,20 @@ T = TypeVar("T")
 SPREAD_S = 0.02
 """After an outage the callers go on one after another, so far apart on average."""
 LONGEST_SPREAD_S = 2.0
-SURE_S = 60.0
-"""So long after the session was asked what is read counts as read by us; servers keep a dead session as long."""
+SURE_S = 10.0
+"""So long after the session was asked what is read counts as read by us.
+
+Servers go on taking a dead session for up to a minute, each of their processes for itself, so no time would be safe
+for ever; what is planned by a read that shows too little, the server refuses to write.
+"""
 
 _REMEDIES = {
-    Trouble.SERVER: "Nothing needs to be done: it looks again by itself and goes on when the server answers.",
-    Trouble.LOGIN: "Sign in again, as the same person: it then goes on by itself.",
+    Trouble.SERVER: "Nothing needs to be done.",
+    Trouble.LOGIN: "Sign in again, as the same person.",
 }
 
 OnPark = Callable[[str, str, float], None]
-"""Cause, remedy, seconds until the next look. Called from any thread, once per trouble."""
+"""Cause, remedy, seconds until the next look. Called from any thread, once per trouble; must not call back."""
 OnResume = Callable[[float], None]
 """Seconds that nothing was sent. Called once per outage that was told."""
 
@@ -74,6 +80,8 @@ class HostHealth:
         self._on_park, self._on_resume, self._stop, self._jitter = on_park, on_resume, stop, jitter
         self._poll_s = looks.poll_s
         self._lock = Lock()
+        self._telling = Lock()
+        """Held while a person is told: the end of an outage is never told before its beginning."""
         self._breaker = Breaker(
             patience_s=patience_s, login_patience_s=login_patience_s, looks=looks, jitter=jitter
         )
@@ -96,7 +104,7 @@ class HostHealth:
         if outage is None:
             return None
         next_look_s = max(0.0, outage.next_look_s - self._clock.monotonic())
-        return Parked(outage.trouble, outage.error.summary, _remedy(outage), outage.began_s, next_look_s)
+        return Parked(outage.trouble, outage.error.summary, self._remedy(outage), outage.began_s, next_look_s)
 
     @property
     def lapses(self) -> int:
@@ -137,6 +145,8 @@ class HostHealth:
                 answer = request()
             except (RemoteError, JournalError) as error:
                 self._failed(ticket, error)
+                # A certificate that does not hold stops those who read as well.
+                writes = writes or error.retry is Retry.AFTER_FIX
                 if getattr(error, "in_doubt", False) and not repeat_in_doubt:
                     self._rest(policy.settle_s)
                     raise
@@ -149,12 +159,12 @@ class HostHealth:
             else:
                 self._answered(ticket)
                 return answer
-            self._rest_before_repeating(wait_s, costs=costs)
+            self._rest_before_repeating(wait_s, costs=costs, writes=writes)
 
     def trusted(self, read: Callable[[], T]) -> T:
         """What `read` returns, read by us: servers answer a dead login as if nobody had asked, without a word.
 
-        The session is asked when that was last done more than a minute ago; after a lapse it is read again.
+        The session is asked when that was last done some while ago; after a lapse it is read again.
         """
         while True:
             lapses = self._breaker.lapses
@@ -238,8 +248,11 @@ class HostHealth:
             self._retries.succeeded()
             now_s = self._clock.monotonic()
             ended = self._breaker.answered(ticket)
-        if ended is not None and ended.is_told:
-            self._on_resume(now_s - ended.began_s)
+        if ended is None:
+            return
+        with self._telling:
+            if ended.was_told:
+                self._on_resume(now_s - ended.began_s)
 
     def _failed(self, ticket: Ticket, error: UploaderError) -> None:
         if trouble_of(error) is None:
@@ -254,15 +267,30 @@ class HostHealth:
             self._breaker.dropped(ticket)
 
     def _tell(self) -> None:
-        with self._lock:
-            outage = self._breaker.to_tell()
-        if outage is not None:
+        with self._telling:
+            with self._lock:
+                outage = self._breaker.to_tell()
+                if outage is None or self._is_given_up_at_once(outage):
+                    return
             next_look_s = max(0.0, outage.next_look_s - self._clock.monotonic())
-            self._on_park(outage.error.summary, _remedy(outage), next_look_s)
+            self._on_park(outage.error.summary, self._remedy(outage), next_look_s)
 
-    def _rest_before_repeating(self, wait_s: float, *, costs: bool) -> None:
+    def _is_given_up_at_once(self, outage: Outage) -> bool:
+        """Nobody waits, so there is nothing to tell but the end, which the run tells."""
+        return self._breaker.patience_of(outage.trouble) <= 0
+
+    def _remedy(self, outage: Outage) -> str:
+        remedy = _REMEDIES.get(outage.trouble, outage.error.remedy)
+        patience_s = self._breaker.patience_of(outage.trouble)
+        if math.isinf(patience_s):
+            return f"{remedy} It waits for as long as it takes.".strip()
+        left_s = max(0.0, outage.since_s + patience_s - self._clock.monotonic())
+        return f"{remedy} It gives up in {duration(left_s)}; the same command then goes on from here.".strip()
+
+    def _rest_before_repeating(self, wait_s: float, *, costs: bool, writes: bool) -> None:
         with self._lock:
-            if self._breaker.outage is not None:
+            outage = self._breaker.outage
+            if outage is not None and (writes or outage.trouble is not Trouble.FIX):
                 return  # there is a longer wait ahead, and nobody repeats anything before it is over
             if costs:
                 wait_s = max(wait_s, self._retries.take(self._clock.monotonic()))
@@ -277,8 +305,3 @@ class HostHealth:
         if self._stop():
             raise Cancelled("Stopped.", detail="What was acknowledged is kept.")
         self._clock.sleep(seconds)
-
-
-def _remedy(outage: Outage) -> str:
-    known = _REMEDIES.get(outage.trouble)
-    return known or f"{outage.error.remedy} While this run waits it goes on by itself.".strip()

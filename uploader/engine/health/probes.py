@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
-from uploader.model.errors import NotSignedIn, RemoteError, Retry
+from uploader.embedded.lifecycle import ensure_running
+from uploader.model.errors import NotSignedIn, RemoteError, Retry, SettingsError, Unreachable
+from uploader.remote.credentials import Credentials
 from uploader.remote.http import Connection
 from uploader.remote.session import require_session
 
@@ -35,6 +38,24 @@ class ServerProbe:
                 # A refusal is an answer; what the login may do is for others to ask.
                 if error.retry in (Retry.LATER, Retry.AFTER_FIX):
                     raise
+
+
+@dataclass(frozen=True, slots=True)
+class Revival:
+    """Starts the embedded server of a folder when it has died, and follows it to its new port."""
+
+    connection: Connection
+    data_dir: Path
+
+    def __call__(self, stop: Callable[[], bool]) -> None:
+        """Raises Unreachable when it does not start or another one answers, Cancelled when stopped meanwhile."""
+        try:
+            found = ensure_running(self.data_dir, stop_waiting=stop)
+            if found.url != self.connection.base_url:
+                self.connection.rebind(found.url, Credentials(token=found.token))
+        except SettingsError as error:
+            # A full disk or a changed folder may be mended while the run waits: no reason to end it.
+            raise Unreachable(error.summary, detail=error.detail, remedy=error.remedy) from error
 
 
 @dataclass(frozen=True, slots=True)
