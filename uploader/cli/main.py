@@ -143,4 +143,7 @@ def _of_the_system(error: OSError) -> UploaderError:
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run())
+    code = run()
+    # All is closed; that nothing is left is not worth a look through everything that was imported.
+    gc.freeze()
+    sys.exit(code)
