@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar
 
 from uploader.model.files import FileResult
@@ -33,18 +34,23 @@ class Event:
             "time": self.time,
             "kind": self.kind,
         }
-        for part in dataclasses.fields(self):
-            if part.name in ("run", "time"):
-                continue
-            value = getattr(self, part.name)
+        for name in _parts_of(type(self)):
+            value = getattr(self, name)
             if isinstance(value, FileResult):
                 document.update(value.to_json())
             else:
-                document[part.name] = _plain(value)
+                document[name] = _plain(value)
         return document
 
 
+@cache
+def _parts_of(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(part.name for part in dataclasses.fields(kind) if part.name not in ("run", "time"))
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, str | int) and not isinstance(value, Enum):
+        return value
     if isinstance(value, Issue):
         return value.to_json()
     if isinstance(value, Enum):
