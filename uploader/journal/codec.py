@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from uploader.model.files import FileResult
@@ -12,6 +13,7 @@ from validation.instruments.model import Header
 from validation.model import Issue
 
 _ENCODED: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
+_SMALL_HEADER_BYTES: Final = 2048
 
 
 def to_blob(text: str) -> bytes:
@@ -54,11 +56,19 @@ def header_to_blob(header: Header) -> bytes:
 
 def header_from_blob(blob: bytes) -> Header | None:
     """The header that was written (lists for sequences among its raw tags), or None for one of another form."""
+    return _unpacked_small(blob) if len(blob) <= _SMALL_HEADER_BYTES else _unpacked(blob)
+
+
+def _unpacked(blob: bytes) -> Header | None:
     try:
         return Header.from_json(json.loads(zlib.decompress(blob)))
     except (zlib.error, ValueError, KeyError, TypeError):
         # A cache: what an older program wrote is read from the file anew.
         return None
+
+
+# Files that say nothing of themselves have all the same header, and each pass of a survey asks for it.
+_unpacked_small = lru_cache(maxsize=64)(_unpacked)
 
 
 def result_to_json(result: FileResult) -> str:

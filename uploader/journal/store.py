@@ -151,9 +151,12 @@ class SqliteJournal(SteeringJournal):
         *,
         by_dataset: bool = False,
         actions: Sequence[Action] | None = None,
+        undone: bool = False,
     ) -> Iterator[Entry]:
         """Entries of this run by path, or by dataset and path; the caller may write between them."""
-        return survey.entries(self._database, run, target, root, by_dataset=by_dataset, actions=actions)
+        return survey.entries(
+            self._database, run, target, root, by_dataset=by_dataset, actions=actions, undone=undone
+        )
 
     def vanished(self, run: str, target: int, root: int) -> Iterator[Entry]:
         """Entries of earlier runs of this root and target that this run did not see."""

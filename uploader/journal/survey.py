@@ -81,13 +81,14 @@ def entries(
     *,
     by_dataset: bool = False,
     actions: Sequence[Action] | None = None,
+    undone: bool = False,
 ) -> Iterator[Entry]:
     """Entries of this run by path, or by dataset and path. Each page is one read, so writes go between."""
-    number = run_number(database, run)
-    where, values = "run_no = ?", [number]
+    where, values = "run_no = ?", [run_number(database, run), *(actions or ())]
     if actions is not None:
         where += f" AND action IN ({_marks(len(actions))})"
-        return _paged(database, target, root, where, [*values, *actions], by_dataset=by_dataset)
+    if undone:
+        where += " AND outcome IS NULL"
     return _paged(database, target, root, where, values, by_dataset=by_dataset)
 
 

@@ -208,10 +208,11 @@ class Journal(Lineup, CommandQueue, History, Protocol):
         *,
         by_dataset: bool = False,
         actions: Sequence[Action] | None = None,
+        undone: bool = False,
     ) -> Iterator[Entry]:
         """Entries of this run ordered by path (or by dataset, then path), read in pages: bounded memory.
 
-        The caller may write entries while it iterates.
+        With `undone` only those without an outcome. The caller may write entries while it iterates.
         """
 
     def vanished(self, run: str, target: int, root: int) -> Iterator[Entry]:

@@ -99,6 +99,10 @@ def test_only_the_asked_actions_come(
     assert paths(journal.entries(run, target, root, actions=[Action.HELD, Action.NEW])) == ["a", "c"]
     assert paths(journal.entries(run, target, root, actions=[])) == []
 
+    journal.finish([(b.entry_id, FileResult("b", 10, Outcome.SAME))])
+    assert paths(journal.entries(run, target, root, undone=True)) == ["a", "c"]
+    assert paths(journal.entries(run, target, root, undone=True, actions=[Action.SAME, Action.NEW])) == ["a"]
+
 
 def test_recording_again_forgets_decision_and_outcome(
     journal: SqliteJournal, target: int, root: int, begin: Callable[..., str], found: Make
