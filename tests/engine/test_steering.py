@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from ferry_world import SESSION, SMALL_WIRE, World, fill, hurried, session
 
-from uploader.engine import run
+from uploader.engine import loader, run
+from uploader.engine.crew import Crew
 from uploader.engine.limits import Limits
 from uploader.engine.run import Engine
-from uploader.model.control import Command, EngineState, Order, Verb
+from uploader.model.control import Command, EngineState, Lane, Order, Verb
 from uploader.model.events import (
     CommandTaken,
     Event,
@@ -287,3 +288,92 @@ def test_a_listener_that_does_not_listen_changes_nothing(world: World, data: Pat
         while len(world.rows()) < len(NAMES):
             assert time.monotonic() < deadline
         assert list(events)[-1].outcomes == {"new": len(NAMES)}  # type: ignore[attr-defined]
+
+
+class Halfway:
+    """Keeps a file that was cut short from coming to its end until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.has_stopped, self.go_on = threading.Event(), threading.Event()
+        plain = Crew.end_early
+
+        def end_early(*args: Any) -> None:
+            self.has_stopped.set()
+            assert self.go_on.wait(20)
+            plain(*args)
+
+        monkeypatch.setattr(Crew, "end_early", end_early)
+
+
+def test_a_file_that_is_resumed_before_it_came_to_rest_goes_on(
+    begin: Callable[..., Any], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halfway = Halfway(monkeypatch)
+    fill(data, {LARGE: bytes(100_000)})
+    with begin(store=lambda store: Slow(store, "spectrum.csv")) as going:
+        going.until(Slow.is_held)
+        assert going.tell(Verb.PAUSE, data / LARGE) == "1 file paused"
+        Slow.go_on.set()
+        going.until(halfway.has_stopped.is_set)
+        assert going.tell(Verb.RESUME, data / LARGE) == "1 file resumed"
+        halfway.go_on.set()
+        assert going.end() == {"spectrum.csv": "new"}
+
+
+def test_a_file_that_is_paused_after_it_was_cancelled_stays_cancelled(
+    begin: Callable[..., Any], world: World, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halfway = Halfway(monkeypatch)
+    fill(data, {LARGE: bytes(100_000)})
+    with begin(store=lambda store: Slow(store, "spectrum.csv")) as going:
+        going.until(Slow.is_held)
+        assert going.tell(Verb.CANCEL, data / LARGE) == "1 file cancelled"
+        Slow.go_on.set()
+        going.until(halfway.has_stopped.is_set)
+        assert going.tell(Verb.PAUSE, data / LARGE) == "0 files paused"
+        halfway.go_on.set()
+        assert going.end() == {"spectrum.csv": "cancelled"}
+    assert world.jobs() == []
+
+
+@pytest.mark.parametrize(("verb", "then"), [(Verb.CANCEL, "cancelled"), (Verb.PAUSE, "new")])
+def test_a_file_that_waits_while_everything_is_paused_hears_of_its_own_command(
+    begin: Callable[..., Any], data: Path, verb: Verb, then: str
+) -> None:
+    session(data, NAMES)
+    notes = data / SESSION / "notes.txt"
+    with begin(hold=True) as going:
+        going.until(lambda: going.is_at(EngineState.READY))
+        going.tell(Verb.PAUSE)
+        going.let_send()
+        gate = going.engine._levers.gate
+        going.until(lambda: gate.waiting(Lane.SMALL) == len(NAMES))
+        assert going.tell(verb, notes).startswith("1 file ")
+        going.until(lambda: gate.waiting(Lane.SMALL) == len(NAMES) - 1)
+        going.tell(Verb.RESUME)
+        assert going.end() == dict.fromkeys(NAMES, "new") | {"notes.txt": then}
+
+
+def test_a_file_is_tried_again_while_the_last_links_are_made(
+    begin: Callable[..., Any], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(monkeypatch, times=20)
+    session(data, NAMES)
+    linking, go_on = threading.Event(), threading.Event()
+
+    def link_files(*_: Any) -> None:
+        linking.set()
+        assert go_on.wait(20)
+
+    monkeypatch.setattr(loader, "link_files", link_files)
+    notes = data / SESSION / "notes.txt"
+    with begin(hold=True) as going:
+        going.until(lambda: going.is_at(EngineState.READY))
+        body = notes.read_bytes()
+        notes.unlink()
+        going.let_send()
+        going.until(linking.is_set)
+        notes.write_bytes(body)
+        assert going.tell(Verb.RETRY) == "1 file will be tried again"
+        go_on.set()
+        assert going.end() == dict.fromkeys(NAMES, "new")

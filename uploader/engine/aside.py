@@ -10,9 +10,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from uploader.engine.in_hand import InHand
+from uploader.engine.in_hand import InHand, Wish
 from uploader.engine.outbox import Outbox
-from uploader.engine.outcomes import refused
+from uploader.engine.outcomes import BY_A_PERSON, cancelled, refused
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.control import Standing
 from uploader.model.entries import Entry
@@ -93,6 +93,9 @@ class Aside:
 
     def put_by(self, twins: list[Entry]) -> None:
         """Files that lead to a record which another file of this run makes: they wait for it."""
+        for twin in twins:
+            # What was odd about it is over: it no longer waits for itself.
+            self._records.pop(twin.entry_id, None)
         self._put_back(twins)
 
     def is_due(self) -> bool:
@@ -149,11 +152,23 @@ class Aside:
         self._outbox.finish(results)
 
     def _put_back(self, entries: list[Entry]) -> None:
-        ids = [entry.entry_id for entry in entries]
-        if ids:
-            with self._in_hand.line:
-                self._ports.journal.put_back(ids, Standing.SET_ASIDE)
+        if not entries:
+            return
+        by_wish: dict[Wish | None, list[Entry]] = {}
+        with self._in_hand.line:
+            for entry in entries:
+                by_wish.setdefault(self._in_hand.wished(entry.entry_id), []).append(entry)
+            given_up = by_wish.pop(Wish.CANCEL, [])
+            for wish, some in by_wish.items():
+                ids = [entry.entry_id for entry in some]
+                self._ports.journal.put_back(ids, Standing.SET_ASIDE if wish is None else Standing.PAUSED)
                 self._in_hand.let_go(ids)
+        self._outbox.finish(
+            [
+                (entry.entry_id, cancelled(entry, self._roots[entry.root_id], BY_A_PERSON))
+                for entry in given_up
+            ]
+        )
 
 
 def source_now(root: DroppedRoot, source: SourceFile) -> SourceFile | None:

@@ -12,7 +12,7 @@ from uploader.engine.control.levers import Levers
 from uploader.engine.hands import Hands
 from uploader.engine.in_hand import InHand, Wish
 from uploader.engine.outbox import Outbox
-from uploader.engine.outcomes import cancelled, refused
+from uploader.engine.outcomes import BY_A_PERSON, cancelled, refused
 from uploader.engine.registering import Registering
 from uploader.engine.task import DroppedRoot, Task
 from uploader.engine.telling import Told
@@ -89,12 +89,19 @@ class Crew:
         self._told_s = float("-inf")
         self.bell = threading.Event()
         """Rung when the loader may have something to do."""
+        self.stirred = threading.Event()
+        """Set when files came back into the line, which the loader may have found empty."""
 
     def close(self) -> None:
         """End every thread; files that have not begun are left where they are."""
         self._hashing.close()
         for lane in self._lanes.values():
             lane.close()
+
+    def stir(self) -> None:
+        """The line was changed: the loader should look at it again."""
+        self.stirred.set()
+        self.bell.set()
 
     def lane_of(self, entry: Entry) -> Lane:
         """The lane in which this file goes."""
@@ -138,16 +145,23 @@ class Crew:
 
     def end_early(self, entry: Entry, root: DroppedRoot, cargo: Cargo | None = None) -> None:
         """What becomes of a file that was cut short: as its person wished, or the next run's."""
-        wish = self._in_hand.wished(entry.entry_id)
-        if wish is Wish.CANCEL:
-            if cargo is not None:
-                give_up(cargo.delivery, self._wire)
-            self._outbox.finish([(entry.entry_id, cancelled(entry, root, "Cancelled by a person."))])
-        elif wish is Wish.PAUSE and not self._outbox.is_over:
-            with self._in_hand.line:
-                self._wire.journal.put_back([entry.entry_id], Standing.PAUSED)
-                self._in_hand.let_go([entry.entry_id])
-        # Else the run is over: it is left for the next one.
+        with self._in_hand.line:
+            wish = self._in_hand.wished(entry.entry_id)
+            if wish is not Wish.CANCEL:
+                if not self._outbox.is_over:
+                    self._let_wait(entry, Standing.WAITING if wish is None else Standing.PAUSED)
+                # Else the run is over: it is left for the next one.
+                return
+        if cargo is not None:
+            give_up(cargo.delivery, self._wire)
+        self._outbox.finish([(entry.entry_id, cancelled(entry, root, BY_A_PERSON))])
+
+    def _let_wait(self, entry: Entry, standing: Standing) -> None:
+        self._wire.journal.put_back([entry.entry_id], standing)
+        self._in_hand.let_go([entry.entry_id])
+        if standing is Standing.WAITING:
+            # Resumed before it had come to its end here.
+            self.stir()
 
     def _carry(self, cargo: Cargo) -> None:
         try:
@@ -167,7 +181,12 @@ class Crew:
                 self._task.event(FileStarted, path=source.path, size_bytes=source.size_bytes, root=root)
             )
         told = Told(self._task, self._outbox, source, root, is_large=is_large)
-        return carry(cargo, self._wire, self._extractor, progress=told, stop=lambda: self.is_stopped(entry))
+
+        def stop() -> bool:
+            return self.is_stopped(entry)
+
+        with self._levers.ending.also(stop):
+            return carry(cargo, self._wire, self._extractor, progress=told, stop=stop)
 
     def _is_time_to_tell(self) -> bool:
         """Whether a small file's start is worth an event: hundreds a second would only cost time."""

@@ -57,12 +57,18 @@ class InHand:
                 file.has_arrived, file.wish = True, None
 
     def wish(self, root_id: int, path: str, wish: Wish) -> int:
-        """Wish this of the files at or below a path of a root ("": all of it); how many it still reaches."""
+        """Wish this of the files at or below a path of a root ("": all of it); how many more this reaches.
+
+        A file that is to be cancelled stays so.
+        """
         with self._lock:
             reached = [
                 file
                 for file in self._files.values()
-                if file.root_id == root_id and not file.has_arrived and is_at_or_below(file.path, path)
+                if file.root_id == root_id
+                and not file.has_arrived
+                and file.wish not in (wish, Wish.CANCEL)
+                and is_at_or_below(file.path, path)
             ]
             for file in reached:
                 file.wish = wish

@@ -63,10 +63,11 @@ class Loader:
         }
         self._thread = threading.Thread(target=self._work, name="load")
         self._is_dry = dict.fromkeys(Lane, False)
-        self._stirred = threading.Event()
         self._given_up: queue.SimpleQueue[Entry] = queue.SimpleQueue()
         self.has_only_paused = False
         """Nothing is left but files that a person has paused."""
+        self.is_closed = False
+        """Nothing more is taken out of the line; changed only while `InHand.line` is held."""
 
     def begin(self) -> None:
         """Start the thread."""
@@ -84,8 +85,7 @@ class Loader:
 
     def stir(self) -> None:
         """The line was changed from outside: look at it again."""
-        self._stirred.set()
-        self._crew.bell.set()
+        self._crew.stir()
 
     def drop_job(self, entry: Entry) -> None:
         """A person cancelled a file that may have an open upload job."""
@@ -96,10 +96,12 @@ class Loader:
     def _work(self) -> None:
         try:
             self._prepare()
-            self._empty_the_line()
-            for root in self._task.roots:
-                if not self._outbox.is_over:
-                    link_files(self._task, root, self._ports, self._parents)
+            while not self.is_closed:
+                self._empty_the_line()
+                for root in self._task.roots:
+                    if not self._outbox.is_over:
+                        link_files(self._task, root, self._ports, self._parents)
+                self._close_the_line()
         except Exception as error:  # noqa: BLE001 - whatever it is ends the run with everything kept
             self._outbox.fail(as_trouble(error))
 
@@ -113,12 +115,20 @@ class Loader:
                 if self._outbox.is_over:
                     return
 
+    def _close_the_line(self) -> None:
+        """Take nothing more, unless a person has put something into the line meanwhile."""
+        with self._in_hand.line:
+            left = self._ports.journal.waiting(self._task.run)
+            has_more = any(left[standing][0] for standing in (Standing.WAITING, Standing.PAUSED))
+            self.is_closed = self._outbox.is_over or not has_more
+        self._is_dry = dict.fromkeys(Lane, False)
+
     def _empty_the_line(self) -> None:
         bell = self._crew.bell
         while not self._outbox.is_over:
             bell.clear()
-            if self._stirred.is_set():
-                self._stirred.clear()
+            if self._crew.stirred.is_set():
+                self._crew.stirred.clear()
                 self._is_dry = dict.fromkeys(Lane, False)
             if self._step():
                 continue
@@ -193,12 +203,12 @@ class Loader:
         if looked.still or looked.waiting or len(self._in_hand) > len(looked.twins):
             self._aside.put_by(looked.twins)
             return False
-        has_paused = self._ports.journal.waiting(self._task.run).get(Standing.PAUSED, (0, 0))[0] > 0
-        left = self._settle_twins(looked.twins)
-        if has_paused:
-            self._aside.put_by(left)
+        if self._ports.journal.waiting(self._task.run)[Standing.PAUSED][0]:
+            # The file that a twin waits for may be among them.
+            self._aside.put_by(looked.twins)
             self.has_only_paused = True
             return False
+        left = self._settle_twins(looked.twins)
         self._in_hand.let_go(entry.entry_id for entry in left)
         return not (looked.twins and len(left) < len(looked.twins))
 

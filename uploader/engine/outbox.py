@@ -71,14 +71,15 @@ class Outbox:
         """Journal the outcomes of entries (entry id, result), then tell of them."""
         if not results:
             return
-        self._journal.finish(results)
         events = [self._task.event(FileFinished, result=result) for _, result in results]
+        # Together: a person may have a failed file tried again as soon as the journal knows of it.
+        with self._in_hand.line:
+            self._journal.finish(results)
+            let_go = [result for entry_id, result in results if self._in_hand.let_go([entry_id])]
         with self._lock:
             self.outcomes.update(result.outcome.value for _, result in results)
-            for entry_id, result in results:
-                if self._in_hand.let_go([entry_id]):
-                    self.files_done += 1
-                    self.bytes_done += result.size_bytes
+            self.files_done += len(let_go)
+            self.bytes_done += sum(result.size_bytes for result in let_go)
         if self._events.qsize() >= MOST_EVENTS:
             self._journal.append(events)
             return

@@ -20,6 +20,8 @@ from validation.spec.objects import object_name
 
 BATCH = 500
 
+BY_A_PERSON = "Cancelled by a person."
+
 NOTHING_TO_DO = {
     Action.SAME: Outcome.SAME,
     Action.HELD: Outcome.HELD,

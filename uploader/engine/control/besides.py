@@ -65,13 +65,14 @@ class _Work(Generic[R]):
         return self._returned[0]
 
     def events(self) -> Iterator[Event]:
-        """What has come by now, or within a moment."""
+        """What has come by now, or within a moment; not without end, however fast they come."""
         try:
-            event = self._queue.get(timeout=LISTEN_S)
-            while event is not None:
+            for number in range(AHEAD):
+                event = self._queue.get(block=not number, timeout=LISTEN_S)
+                if event is None:
+                    self.is_read = True
+                    return
                 yield event
-                event = self._queue.get_nowait()
-            self.is_read = True
         except queue.Empty:
             return
 

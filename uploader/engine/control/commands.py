@@ -10,7 +10,7 @@ from uploader.engine.control.levers import Levers
 from uploader.engine.in_hand import InHand, Wish
 from uploader.engine.loader import Loader
 from uploader.engine.outbox import Outbox
-from uploader.engine.outcomes import cancelled
+from uploader.engine.outcomes import BY_A_PERSON, cancelled
 from uploader.engine.task import DroppedRoot, Task
 from uploader.model.control import Command, Verb
 from uploader.model.ports import Journal
@@ -18,8 +18,6 @@ from uploader.model.ports import Journal
 DROPPED_AT_ONCE = 500
 AT_ANY_TIME = frozenset({Verb.STOP, Verb.LIMIT})
 """Commands that make sense before the line of files is known."""
-
-CANCELLED = "Cancelled by a person."
 
 
 @dataclass(slots=True)
@@ -128,30 +126,33 @@ class Commands:
     def _cancel(self, path: str) -> str:
         count = 0
         for root, below in self._places(path):
-            with self._in_hand.line:
-                on_their_way = self._in_hand.wish(root.root_id, below, Wish.CANCEL)
-            count += on_their_way + self._drop(root, below)
+            while more := self._cancel_some(root, below):
+                count += more
         self._stir()
         return f"{_counted(count, 'file')} cancelled"
 
-    def _drop(self, root: DroppedRoot, below: str) -> int:
-        count = 0
-        while entries := self._journal.drop_files(self._task.run, root.root_id, below, DROPPED_AT_ONCE):
-            self._outbox.finish([(entry.entry_id, cancelled(entry, root, CANCELLED)) for entry in entries])
-            count += len(entries)
-            for entry in entries:
-                if self._loader is not None:
-                    self._loader.drop_job(entry)
-        return count
+    def _cancel_some(self, root: DroppedRoot, below: str) -> int:
+        """Cancel a page of what is left, and what the loader has taken since the page before."""
+        with self._in_hand.line:
+            count = self._in_hand.wish(root.root_id, below, Wish.CANCEL)
+            entries = self._journal.drop_files(self._task.run, root.root_id, below, DROPPED_AT_ONCE)
+        self._outbox.finish([(entry.entry_id, cancelled(entry, root, BY_A_PERSON)) for entry in entries])
+        for entry in entries:
+            if self._loader is not None:
+                self._loader.drop_job(entry)
+        return count + len(entries)
 
     def _retry(self, path: str) -> str:
         if self.is_standing_by:
             self.wants_run = True
             return "looking at every file again"
-        count = sum(
-            self._journal.retry_files(self._task.run, root.root_id, below)
-            for root, below in self._places(path)
-        )
+        with self._in_hand.line:
+            if self._loader is not None and self._loader.is_closed:
+                return "the run is ending; the next one tries them again"
+            count = sum(
+                self._journal.retry_files(self._task.run, root.root_id, below)
+                for root, below in self._places(path)
+            )
         self.has_retried = self.has_retried or count > 0
         if self._levers.health is not None:
             self._levers.health.look_now()

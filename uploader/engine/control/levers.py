@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from uploader.engine.limits import Limits
 from uploader.engine.pacing.bandwidth import Bandwidth, lower_limit
 from uploader.engine.pacing.chunk_size import ChunkSize
 from uploader.engine.pacing.controller import Controller
-from uploader.engine.pacing.gate import Gate
+from uploader.engine.pacing.gate import Gate, never
 from uploader.engine.pacing.schedule import Schedule
 from uploader.model.ports import Clock
 
@@ -49,16 +50,33 @@ class HealthNews:
         return found
 
 
+class _OfThread(threading.local):
+    """One for each thread that asks for it."""
+
+    def __init__(self) -> None:
+        self.stop: Callable[[], bool] = never
+
+
 class Ending:
     """Whether whoever waits should give up: somebody stopped the engine, or this run is over."""
 
     def __init__(self) -> None:
         self._is_stopped = False
         self._is_over = threading.Event()
+        self._of_thread = _OfThread()
 
     def __call__(self) -> bool:
         """Whether to end now."""
-        return self._is_stopped or self._is_over.is_set()
+        return self._is_stopped or self._is_over.is_set() or self._of_thread.stop()
+
+    @contextmanager
+    def also(self, stop: Callable[[], bool]) -> Iterator[None]:
+        """While the block runs, what waits in this thread ends as well when `stop` says so: for one file."""
+        self._of_thread.stop = stop
+        try:
+            yield
+        finally:
+            self._of_thread.stop = never
 
     def stop(self) -> None:
         """For good; only sets a flag, so that a signal handler may call it."""
