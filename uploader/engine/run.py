@@ -320,7 +320,10 @@ class Engine:
         written_s = clock.monotonic()
         try:
             for event in events:
-                if not self._is_known(event):
+                if self._is_old_news(event):
+                    continue
+                if not isinstance(event, FilePlanned):
+                    # What would be done with each file stands in its entry; the log need not repeat it.
                     waiting.append(event)
                 now_s = clock.monotonic()
                 if len(waiting) >= EVENTS_AT_ONCE or now_s - written_s >= every_s:
@@ -332,8 +335,10 @@ class Engine:
                 events.close()
             self._ports.journal.append(waiting)
 
-    def _is_known(self, event: Event) -> bool:
-        """Whether the log need not repeat it: what would be done with each file stands in its entry."""
-        if isinstance(event, FileFinished):
-            return self._choice is not None and event.result.outcome is Outcome.SAME
-        return isinstance(event, FilePlanned)
+    def _is_old_news(self, event: Event) -> bool:
+        """Whether it says of a file of a watched folder what every run would say again: nothing came about."""
+        return (
+            self._choice is not None
+            and isinstance(event, FileFinished)
+            and event.result.outcome is Outcome.SAME
+        )

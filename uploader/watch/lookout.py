@@ -30,6 +30,10 @@ REST_PER_SCAN: Final = 10.0
 
 LEAST_REST_S: Final = 0.5
 
+REST_PER_SURVEY: Final = 4.0
+"""A run is followed by a rest of so many times what its survey took: in a folder of a million files a file that
+comes every minute must not keep a PC busy."""
+
 AGAIN_S: Final = 600.0
 """Files that were held or failed are tried again after this time, then after twice as long, and so on."""
 
@@ -67,9 +71,11 @@ class FolderLookout:
         self._scan: Generator[None, None, None] | None = None
         self._next_s = self._earliest_s = -math.inf
         self._wants_run = self._is_listening = False
+        self._rested_s = -math.inf
         self._again_s, self._again_after_s = math.inf, AGAIN_S
         self._broken_off, self._broken_off_after_s = "", BROKEN_OFF_S
         self._trouble = ""
+        self._has_scanned = False
         self._cancelled: set[tuple[str, str, int, int]] = set()
         """Folder, path, size and time of files that a person has cancelled: not sent by the next run after all."""
 
@@ -88,12 +94,16 @@ class FolderLookout:
             self._listen()
         if self._scan is None and (at_once or self._is_due(now_s)):
             self._scan = self._scanned()
-        if self._scan is None:
-            return self._outlook(has_work=self._again_s <= now_s)
-        if self._bite(self._scan, now_s):
-            return self._outlook(has_work=False)
-        self._scan = None
-        return self._outlook(has_work=self._wants_run or any(one.settling.ripe for one in self._there()))
+        if self._scan is not None:
+            if self._bite(self._scan, now_s):
+                return self._outlook(has_work=False)
+            self._scan, self._has_scanned = None, True
+            if self._wants_run:
+                return self._outlook(has_work=True)
+        if self._again_s <= now_s:
+            return self._outlook(has_work=True)
+        is_rested = now_s >= self._rested_s
+        return self._outlook(has_work=is_rested and any(one.settling.ripe for one in self._there()))
 
     def _is_due(self, now_s: float) -> bool:
         if now_s >= self._earliest_s and self._hints.take():
@@ -159,8 +169,12 @@ class FolderLookout:
             settling=sum(folder.settling.waiting for folder in there),
             examples=tuple(examples[:EXAMPLES]),
             away=tuple(str(one.root.path) for one in self._folders.values() if one.is_away),
-            note="; ".join(part for part in (self._broken_off, self._trouble) if part),
+            note="; ".join(part for part in self._notes() if part),
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        first = "" if self._has_scanned else "looking through the folders for the first time"
+        return first, self._broken_off, self._trouble
 
     # runs -----------------------------------------------------------------------------------
 
@@ -194,8 +208,9 @@ class FolderLookout:
             return False
         return (str(root.path), source.path, source.size_bytes, source.mtime_ns) in self._cancelled
 
-    def came_home(self, *, has_moved: bool, has_left_over: bool) -> None:
+    def came_home(self, *, survey_s: float, has_moved: bool, has_left_over: bool) -> None:
         """A run has ended: files were sent, or some were held or failed and are to be tried again."""
+        self._rested_s = self._clock.monotonic() + REST_PER_SURVEY * survey_s
         self._broken_off, self._broken_off_after_s = "", BROKEN_OFF_S
         if has_moved:
             self._again_after_s = AGAIN_S

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from uploader.engine.control.commands import CANCELLED
+from uploader.engine.outcomes import BY_A_PERSON
 from uploader.engine.run import Engine
 from uploader.model.errors import Cancelled, JournalError, Retry, UploaderError
-from uploader.model.events import Event, FileFinished, RunFinished
+from uploader.model.events import Event, FileFinished, PlanMade, RunFinished
 from uploader.model.files import Outcome
 from uploader.model.ports import Clock
 from uploader.watch.lookout import FolderLookout
@@ -34,23 +34,27 @@ def watch(engine: Engine, lookout: FolderLookout, clock: Clock, *, strict: bool 
                 return
             lookout.set_out()
             events = engine.run(dry_run=False, strict=strict, depth=Depth.HEADERS)
-            yield from _heard(events, lookout)
+            yield from _heard(events, lookout, clock)
         except UploaderError as error:
             if not passes(error):
                 raise
             clock.sleep(min(lookout.broke_off(error), LONGEST_REST_S))
 
 
-def _heard(events: Iterator[Event], lookout: FolderLookout) -> Iterator[Event]:
+def _heard(events: Iterator[Event], lookout: FolderLookout, clock: Clock) -> Iterator[Event]:
     """The events of a run; what of them the lookout must know is told to it."""
     by_a_person = 0
+    survey_s, began_s = 0.0, clock.monotonic()
     for event in events:
-        if isinstance(event, FileFinished) and event.result.error.startswith(CANCELLED):
+        if isinstance(event, FileFinished) and event.result.error.startswith(BY_A_PERSON):
             by_a_person += 1
             lookout.cancelled(event.result)
+        elif isinstance(event, PlanMade):
+            survey_s = clock.monotonic() - began_s
         elif isinstance(event, RunFinished):
             number = Counter(event.outcomes)
             lookout.came_home(
+                survey_s=survey_s,
                 has_moved=any(number[outcome] for outcome in _MOVED),
                 has_left_over=sum(number[outcome] for outcome in _LEFT_OVER) > by_a_person,
             )

@@ -77,6 +77,7 @@ class Steering:
     def stand_by(self, lookout: Lookout) -> Iterator[Event]:
         """Answer, and let `lookout` look, until there is work for a run or a person ends the engine."""
         self._state, self._commands.is_standing_by = EngineState.WATCHING, True
+        self._speaker.say(self._state, None)
         told: Outlook | None = None
         while not self._task.stopped():
             outlook = lookout.look(at_once=self._commands.wants_run)
