@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loopback_server import page
 
 from uploader.model.errors import (
+    Aborted,
     BadReply,
     BadRequest,
     ChecksumMismatch,
@@ -89,7 +90,7 @@ def said(status: int, words: str, *, method: str = "POST", path: str = IMAGE) ->
         (
             503,
             "The service is temporarily unavailable. Detail: Transaction aborted.",
-            Throttled,
+            Aborted,
             "undid our change",
         ),
         (507, "Insufficient storage.", QuotaFull, "no room"),
