@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 from fault_proxy import Fault, FaultPlan, FaultProxy, Kind
 from ferry_world import World, deriva_spec, fill, layout, png
+
+from uploader.model.errors import Unreachable
+from uploader.model.events import FileFinished
+from validation.check import Depth
 
 SYSTEM = {
     "RID": "ermrest_rid",
@@ -308,3 +313,41 @@ def test_a_table_that_is_none_fails_alone(body: bytes, why: str, assets: World, 
     assert told.outcomes == {"new": 1, "failed": 1}
     assert why in told.results["records/isa/reading.csv"].error
     assert assets.rows("isa:reading") == []
+
+
+class ForgetfulCatalog:
+    """Loses the reply to the first insert into a table."""
+
+    def __init__(self, catalog: Any, table: str) -> None:
+        self._catalog, self._table, self._has_lost = catalog, table, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalog, name)
+
+    def insert(self, table: str, rows: Any) -> Any:
+        inserted = self._catalog.insert(table, rows)
+        if table == self._table and not self._has_lost:
+            self._has_lost = True
+            lost = Unreachable("The connection broke.")
+            lost.in_doubt = True
+            raise lost
+        return inserted
+
+
+def test_files_beside_a_table_whose_insert_breaks_are_reported_all_the_same(
+    assets: World, data: Path
+) -> None:
+    fill(data, {"records/isa/reading.csv": b"well,value\nA1,1.5\n", "assets/p1/a.dat": b"a"})
+    with assets.engine(data, spec=spec_of(mapping(), ROWS)) as engine:
+        catalog: Any = ForgetfulCatalog(engine._ports.catalog, "isa:reading")
+        engine._ports = dataclasses.replace(engine._ports, catalog=catalog)
+        results = [
+            event.result
+            for event in engine.run(dry_run=False, strict=False, depth=Depth.HEADERS)
+            if isinstance(event, FileFinished)
+        ]
+    assert {one.path: one.outcome.value for one in results} == {
+        "assets/p1/a.dat": "new",
+        "records/isa/reading.csv": "new",
+    }
+    assert [row["well"] for row in assets.rows("isa:reading")] == ["A1"]

@@ -69,7 +69,7 @@ class Registering:
 
     def _flush(self) -> None:
         try:
-            self._outbox.finish(self._registrar.flush())
+            self._registrar.flush(self._outbox.finish)
             self._lost = 0
         except RemoteError as error:
             self._lost += 1

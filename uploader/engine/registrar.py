@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from uploader.engine.carry import Carried
 from uploader.engine.outcomes import arrived, refused
@@ -28,6 +29,8 @@ from validation.spec.model import ByKey, RuleKind
 BATCH = 200
 LONGEST_WAIT_S = 0.25
 """A stored object waits no longer than this for its row while others are under way."""
+
+Finish: TypeAlias = Callable[[Sequence[tuple[int, FileResult]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +67,23 @@ class Registrar:
             return True
         return bool(self._waiting) and self._task.clock.monotonic() - self._since > LONGEST_WAIT_S
 
-    def flush(self) -> list[tuple[int, FileResult]]:
-        """Write the rows that wait; (entry id, result) of each. They keep waiting when the catalog is away."""
+    def flush(self, finish: Finish) -> None:
+        """Write the rows that wait; those that the catalog does not take for now wait on, and it raises.
+
+        `finish` is told the (entry id, result) of each file as soon as its row is acknowledged.
+        """
         works = [_with_digest(carried) for carried in self._waiting]
         rows = [one for one in works if one.candidate.rule.kind is RuleKind.ASSET]
         tables = [one for one in works if one.candidate.rule.kind is RuleKind.ROWS]
         self._in_doubt, in_doubt = True, self._in_doubt
         results = self._register(rows, in_doubt=in_doubt)
         self._waiting = [one.carried for one in tables]
+        finish(results)
         for one in tables:
-            results.append(self._insert_table(one))
+            result = self._insert_table(one)
             self._waiting = self._waiting[1:]
+            finish([result])
         self._in_doubt = False
-        return results
 
     def _register(self, stored: Sequence[_Stored], *, in_doubt: bool) -> list[tuple[int, FileResult]]:
         works = [self._work(one) for one in stored]
