@@ -20,6 +20,9 @@ from validation.spec.model import Match, NoMatch, Spec, SpecForm, UnmatchedPolic
 LEVELS_ABOVE = 3
 """How many folders above the dropped one are asked for a sidecar: session, sample, project."""
 
+MOST_MERGED = 1000
+"""Folders whose merged metadata is kept: files come folder by folder."""
+
 
 @dataclass(slots=True)
 class Sidecars:
@@ -39,6 +42,8 @@ class Sidecars:
     def typed(self, folder: str) -> Typed:
         """What holds in a folder: every level on the way merged, the nearest winning."""
         if folder not in self._merged:
+            if len(self._merged) >= MOST_MERGED:
+                self._merged.clear()
             above = sorted((name for name in self.levels if name.startswith("..")), key=len, reverse=True)
             way = ["", *_ancestors(folder)]
             names = [*above, *(name for name in way if name in self.levels)]
