@@ -15,6 +15,9 @@ from uploader.journal.runs import run_number
 
 _SIGN = 1 << 63
 
+AT_A_TIME = 5000
+"""Claims forgotten in one step."""
+
 _TABLE = """
 CREATE TEMP TABLE claims (
   run_no   INTEGER NOT NULL,
@@ -59,10 +62,11 @@ def claim(
 
 def forget(database: Database, run: str) -> None:
     """The run has ended: its claims are void."""
-    with database.scratch() as connection:
-        connection.execute(
-            "DELETE FROM temp.claims WHERE run_no = (SELECT run_no FROM runs WHERE run = ?)", (run,)
-        )
+    # Little by little: what a transaction would have to undo is held in memory.
+    some = f"SELECT run_no, kind, place FROM temp.claims WHERE run_no = ? LIMIT {AT_A_TIME}"  # noqa: S608
+    run_no = run_number(database, run)
+    while database.change(f"DELETE FROM temp.claims WHERE (run_no, kind, place) IN ({some})", (run_no,)):  # noqa: S608
+        pass
 
 
 def _signed(place: int) -> int:

@@ -62,11 +62,16 @@ def noted(
 
 def drop(database: Database, run: str, kind: str) -> None:
     """Forget what was noted of this kind."""
-    with database.scratch() as connection:
-        connection.execute("DELETE FROM temp.notes WHERE run = ? AND kind = ?", (run, kind))
+    _delete(database, "run = ? AND kind = ?", (run, kind))
 
 
 def forget(database: Database, run: str) -> None:
     """The run has ended: its notes are void."""
-    with database.scratch() as connection:
-        connection.execute("DELETE FROM temp.notes WHERE run = ?", (run,))
+    _delete(database, "run = ?", (run,))
+
+
+def _delete(database: Database, where: str, values: tuple[str, ...]) -> None:
+    # Little by little: what a transaction would have to undo is held in memory.
+    some = f"SELECT rowid FROM temp.notes WHERE {where} LIMIT {AT_A_TIME}"  # noqa: S608 - our own words
+    while database.change(f"DELETE FROM temp.notes WHERE rowid IN ({some})", values):  # noqa: S608
+        pass
