@@ -75,7 +75,7 @@ class Crossing:
     def __init__(self, task: Task, plan: Plan, ports: Ports, wire: Wire, steering: Steering) -> None:
         self.in_hand = InHand()
         self.outbox = Outbox(task, ports.journal, self.in_hand)
-        self._registering = Registering(task, ports, self.outbox)
+        self._registering = Registering(task, ports, self.outbox, self.in_hand)
         self._levers = steering.levers
         aside = Aside(task, ports, self.in_hand, self.outbox)
         self._crew = Crew(

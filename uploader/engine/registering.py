@@ -7,6 +7,8 @@ import queue
 import threading
 
 from uploader.engine.carry import Carried
+from uploader.engine.in_hand import InHand
+from uploader.engine.noting import Noting
 from uploader.engine.outbox import Outbox
 from uploader.engine.registrar import Registrar
 from uploader.engine.task import Task
@@ -22,25 +24,28 @@ IN_DOUBT_TRIES = 5
 
 
 class Registering:
-    """Takes in what is stored; its rows are written a quarter of a second later at most."""
+    """Takes in what is stored; its rows are written a quarter of a second later at most, the last ones at once."""
 
-    def __init__(self, task: Task, ports: Ports, outbox: Outbox) -> None:
+    def __init__(self, task: Task, ports: Ports, outbox: Outbox, in_hand: InHand) -> None:
         self._registrar = Registrar(task, ports)
-        self._outbox = outbox
+        self._outbox, self._in_hand = outbox, in_hand
         self._queue: queue.SimpleQueue[Carried | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="rows")
+        self._noting = Noting(ports.journal, outbox, in_hand, self._queue.put)
         self._lost = 0
 
     def begin(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
+        self._noting.begin()
         self._thread.start()
 
     def put(self, carried: Carried) -> None:
-        """A file whose object is stored, or whose row alone is to be written."""
-        self._queue.put(carried)
+        """A file whose object is stored (the journal is told first), or whose row alone is to be written."""
+        self._noting.put(carried)
 
     def close(self) -> None:
-        """Write what waits, as far as the catalog takes it, and end the thread."""
+        """Write what waits, as far as the catalog takes it, and end the threads."""
+        self._noting.close()
         if self._thread.ident is not None:
             self._queue.put(None)
             self._thread.join()
@@ -48,7 +53,7 @@ class Registering:
     def _work(self) -> None:
         try:
             while self._take_in():
-                if self._registrar.is_due():
+                if self._registrar.is_due(len(self._in_hand)):
                     self._flush()
             self._flush()
         except Exception as error:  # noqa: BLE001 - a surprise here ends the run, not only this thread
@@ -60,7 +65,7 @@ class Registering:
             carried = self._queue.get(timeout=WAIT_S)
             while carried is not None:
                 self._registrar.add(carried)
-                if self._registrar.is_due():
+                if self._registrar.is_due(len(self._in_hand)):
                     return True
                 carried = self._queue.get_nowait()
         except queue.Empty:

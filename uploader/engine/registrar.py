@@ -61,11 +61,13 @@ class Registrar:
             self._since = self._task.clock.monotonic()
         self._waiting.append(carried)
 
-    def is_due(self) -> bool:
-        """Whether the batch is full or has waited long enough."""
+    def is_due(self, under_way: int) -> bool:
+        """Whether the batch is full, has waited long enough, or is all that is still `under_way`."""
         if len(self._waiting) >= BATCH:
             return True
-        return bool(self._waiting) and self._task.clock.monotonic() - self._since > LONGEST_WAIT_S
+        if not self._waiting:
+            return False
+        return len(self._waiting) >= under_way or self._task.clock.monotonic() - self._since > LONGEST_WAIT_S
 
     def flush(self, finish: Finish) -> None:
         """Write the rows that wait; those that the catalog does not take for now wait on, and it raises.
