@@ -33,6 +33,7 @@ from uploader.model.files import Digest
 from uploader.model.ports import Extractor
 from uploader.stages.describe import Candidate
 from uploader.stages.digest import digest_file
+from uploader.stages.hashes import PartHashes
 from uploader.stages.transfer import Wire
 
 LARGE_AT_ONCE = 4
@@ -227,12 +228,21 @@ class Crew:
         entry = candidate.entry
         found: Digest | UploaderError
         try:
-            found = digest_file(
-                root.root.path / entry.source.path, source=entry.source, stop=lambda: self.is_stopped(entry)
-            )
+            found = self._digest(root, entry)
         except UploaderError as error:
             found = error
         except Exception as error:  # noqa: BLE001 - nothing may end a thread but the end of the run
             found = as_trouble(error)
         self._hashed.put(Hashed(root, candidate, found))
         self.bell.set()
+
+    def _digest(self, root: DroppedRoot, entry: Entry) -> Digest:
+        source, wire = entry.source, self._wire
+        # A large file's chunks are hashed in the same pass: those who send them have that much less to do.
+        is_large = self.lane_of(entry) is Lane.LARGE
+        parts = PartHashes(wire.choose(source.size_bytes)) if is_large else None
+        path = root.root.path / source.path
+        found = digest_file(path, source=source, stop=lambda: self.is_stopped(entry), parts=parts)
+        if parts is not None:
+            wire.parts.note(source.identity, parts)
+        return found

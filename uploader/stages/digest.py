@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import queue
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from uploader.model.errors import (
 from uploader.model.files import Digest, SourceFile
 from uploader.model.ports import OpensFiles
 from uploader.stages.buffers import Buffers
+from uploader.stages.hashes import Done, PartHashes, Running, nobody_waits, running
 
 Progress: TypeAlias = Callable[[int], None]
 """Called with the bytes read so far."""
@@ -32,10 +32,8 @@ Stop: TypeAlias = Callable[[], bool]
 READ_BYTES = 1024 * 1024
 """Bytes per read: larger ones gain nothing against the time that two hashes take (measured)."""
 
-_SHARED_FROM_BYTES = 32 * 1024 * 1024
-"""Below this, files are hashed side by side, and more threads for one of them would gain nothing."""
-
-_PIECES_BEHIND = 1
+_PIECES_BEHIND = 4
+"""Reads that a hash may lag behind, so that the slowest one never waits for a read (measured)."""
 
 
 def open_source(path: Path) -> BinaryIO:
@@ -50,32 +48,36 @@ def digest_file(
     progress: Progress | None = None,
     stop: Stop | None = None,
     open_file: OpensFiles = open_source,
+    parts: PartHashes | None = None,
 ) -> Digest:
-    """MD5 and SHA-256 of the whole file in one pass.
+    """MD5 and SHA-256 of the whole file in one pass, and those of its parts if asked.
 
     Raises SourceChanged, SourceVanished or SourceUnreadable, and Cancelled once `stop` says so.
     """
     buffers, piece_bytes = Buffers(), min(READ_BYTES, max(source.size_bytes, 1))
-    with _steady(path, source, open_file) as stream, _running(source) as running:
-        while running.size_bytes < source.size_bytes:
+    with (
+        _steady(path, source, open_file) as stream,
+        running(source.size_bytes, parts=parts, pieces_behind=_PIECES_BEHIND) as hashes,
+    ):
+        while hashes.size_bytes < source.size_bytes:
             _refuse_stopped(stop, source)
-            left_bytes = source.size_bytes - running.size_bytes
+            left_bytes = source.size_bytes - hashes.size_bytes
             piece = _filled(stream, buffers.free(piece_bytes)[:left_bytes], source)
-            running.update(piece)
+            hashes.update(piece)
             del piece
             if progress is not None:
-                progress(running.size_bytes)
-    return running.digest()
+                progress(hashes.size_bytes)
+    return hashes.digest()
 
 
 def read_whole(
     path: Path, *, source: SourceFile, open_file: OpensFiles = open_source
 ) -> tuple[bytes | memoryview, Digest]:
     """The bytes of a small file and their digest; raises like `digest_file`."""
-    with _steady(path, source, open_file) as stream, _running(source) as running:
+    with _steady(path, source, open_file) as stream, running(source.size_bytes) as hashes:
         body = _filled(stream, memoryview(bytearray(source.size_bytes)), source)
-        running.update(body)
-    return body, running.digest()
+        hashes.update(body)
+    return body, hashes.digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +86,48 @@ class Chunk:
 
     index: int
     body: memoryview
-    """Belongs to the receiver while any reference to it (or to a slice of it) lives; then it is filled anew."""
+    """The receiver's until `done`; then it is filled anew."""
     acknowledged: bool
     """The server has it already, and the file still holds the same bytes: nothing to send."""
+    known_md5: bytes | None
+    left: Done
 
     def md5(self) -> bytes:
         """Hash of the part; for the thread that sends it, so that parts are hashed side by side."""
-        return hashlib.md5(self.body, usedforsecurity=False).digest()
+        return self.known_md5 or hashlib.md5(self.body, usedforsecurity=False).digest()
+
+    def done(self) -> None:
+        """The receiver has read it: call once, for every chunk."""
+        self.body.release()
+        self.left()
+
+
+class _Readers:
+    """Calls back once so many readers have let go of a piece of memory."""
+
+    def __init__(self, count: int, leave: Done) -> None:
+        self._count, self._leave = count, leave
+        self._lock = threading.Lock()
+
+    def left(self) -> None:
+        """One of them has."""
+        with self._lock:
+            self._count -= 1
+            is_last = not self._count
+        if is_last:
+            self._leave()
+
+
+def _room_for_any() -> Done:
+    return nobody_waits
 
 
 class ChunkReader:
     """Iterates a file once in chunks, hashing each and the whole.
 
-    Raises like `digest_file`, and ChunkDiffers when an acknowledged chunk is no longer what the file holds. The
-    memory is that of the chunks the receiver still holds and of one more.
+    Raises like `digest_file`, and ChunkDiffers when an acknowledged chunk is no longer what the file holds.
+    `hold` waits until there is memory for a chunk and returns what is called once nobody reads it any more,
+    neither the receiver nor a hash.
     """
 
     def __init__(
@@ -112,10 +142,13 @@ class ChunkReader:
         stop: Stop | None = None,
         open_file: OpensFiles = open_source,
         buffers: Buffers | None = None,
+        parts: PartHashes | None = None,
+        hold: Callable[[], Done] = _room_for_any,
     ) -> None:
         """Where the hashes are `known`, one is computed again, to be sure that these are still the bytes.
 
-        Not so when whoever gets the chunks checks the whole against the known hashes before it counts.
+        Not so when whoever gets the chunks checks the whole against the known hashes before it counts. With `parts`
+        the chunks bear the hashes that were computed with the known ones: who checks them checks the bytes too.
         """
         self.path = str(path)
         self._source = source
@@ -126,6 +159,8 @@ class ChunkReader:
         self._stop = stop
         self._open_file = open_file
         self._buffers = buffers or Buffers()
+        self._parts = parts
+        self._hold = hold
         self._digest: Digest | None = None
 
     @property
@@ -141,124 +176,55 @@ class ChunkReader:
         return self._digest
 
     def __iter__(self) -> Iterator[Chunk]:
-        source, buffers = self._source, self._buffers
-        starts = range(0, source.size_bytes, self._chunk_bytes)
+        source = self._source
         with (
             _steady(Path(self.path), source, self._open_file) as stream,
-            _running(source, self._kept()) as running,
+            running(source.size_bytes, self._kept()) as hashes,
         ):
-            for index, start in enumerate(starts):
+            for index in range(-(-source.size_bytes // self._chunk_bytes)):
                 _refuse_stopped(self._stop, source)
-                size_bytes = min(source.size_bytes - start, self._chunk_bytes)
-                body = _filled(stream, buffers.free(self._chunk_bytes)[:size_bytes], source)
-                running.update(body)
-                yield self._chunk(index, body)
-                # Let go of it before the next buffer is looked for.
-                del body
+                yield self._next(index, stream, hashes)
         known, is_compared = self._known, not self._is_checked_elsewhere
-        if known is not None and is_compared and known.sha256 != running.hex("sha256"):
+        if known is not None and is_compared and known.sha256 != hashes.hex("sha256"):
             raise _changed(source)
-        self._digest = known or running.digest()
+        self._digest = known or hashes.digest()
+
+    def _next(self, index: int, stream: BinaryIO, hashes: Running) -> Chunk:
+        size_bytes = min(self._source.size_bytes - index * self._chunk_bytes, self._chunk_bytes)
+        leave = self._hold()
+        readers = _Readers(1 + hashes.readers, leave)
+        try:
+            body = _filled(stream, self._buffers.free(self._chunk_bytes)[:size_bytes], self._source)
+        except BaseException:
+            leave()
+            raise
+        hashes.update(body, readers.left)
+        chunk = self._chunk(index, body, readers.left)
+        try:
+            self._refuse_different(chunk)
+        except BaseException:
+            chunk.done()
+            raise
+        return chunk
 
     def _kept(self) -> Sequence[str]:
         if self._known is None:
             return ("md5", "sha256")
         return () if self._is_checked_elsewhere else ("sha256",)
 
-    def _chunk(self, index: int, body: memoryview) -> Chunk:
-        acknowledged = self._acknowledged.get(index)
-        chunk = Chunk(index, body, acknowledged=acknowledged is not None)
-        if acknowledged is not None and acknowledged != chunk.md5().hex():
+    def _chunk(self, index: int, body: memoryview, left: Done) -> Chunk:
+        known_md5 = self._parts.md5(index) if self._parts is not None else None
+        return Chunk(index, body, acknowledged=index in self._acknowledged, known_md5=known_md5, left=left)
+
+    def _refuse_different(self, chunk: Chunk) -> None:
+        if chunk.acknowledged and self._acknowledged[chunk.index] != chunk.md5().hex():
             raise ChunkDiffers(
-                f"{self._source.path} no longer holds the bytes of part {index} that the server has.",
-                index=index,
+                f"{self._source.path} no longer holds the bytes of part {chunk.index} that the server has.",
+                index=chunk.index,
                 detail="The parts sent so far belong to other bytes and are given up.",
                 remedy="The file is sent anew by the next run, once nothing writes to it.",
                 path=self._source.path,
             )
-        return chunk
-
-
-class _Running:
-    """Hashes of the bytes so far, computed at once."""
-
-    def __init__(self, kinds: Sequence[str]) -> None:
-        self.size_bytes = 0
-        self._hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
-
-    def update(self, piece: memoryview) -> None:
-        """Take in the next bytes."""
-        self.size_bytes += len(piece)
-        for each in self._hashes.values():
-            each.update(piece)
-
-    def hex(self, kind: str) -> str:
-        """One hash of everything taken in."""
-        return self._hashes[kind].hexdigest()
-
-    def digest(self) -> Digest:
-        """Both hashes of everything taken in."""
-        return Digest(self.hex("md5"), self.hex("sha256"), self.size_bytes)
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
-class _RunningBeside(_Running):
-    """The same in a thread for each hash, so that the next bytes are read while these are hashed."""
-
-    def __init__(self, kinds: Sequence[str]) -> None:
-        super().__init__(kinds)
-        self._lines = {kind: _HashLine(each.update) for kind, each in self._hashes.items()}
-
-    def update(self, piece: memoryview) -> None:
-        """Take in the next bytes, which must stay as they are until no one refers to them any more."""
-        self.size_bytes += len(piece)
-        for line in self._lines.values():
-            line.pieces.put(piece)
-
-    def hex(self, kind: str) -> str:
-        """One hash of everything taken in; nothing can be taken in after that."""
-        self._lines[kind].close()
-        return super().hex(kind)
-
-    def close(self) -> None:
-        """End the threads."""
-        for line in self._lines.values():
-            line.close()
-
-
-class _HashLine:
-    """A thread that feeds one hash, a few pieces behind the reader at most."""
-
-    def __init__(self, update: Callable[[memoryview], None]) -> None:
-        self.pieces: queue.Queue[memoryview | None] = queue.Queue(_PIECES_BEHIND)
-        self._update = update
-        self._thread = threading.Thread(target=self._work, name="hash-line")
-        self._thread.start()
-
-    def close(self) -> None:
-        """Hash what is left and end; a second call does nothing."""
-        if self._thread.is_alive():
-            self.pieces.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        while (piece := self.pieces.get()) is not None:
-            self._update(piece)
-            # Let go of it before waiting for the next: its memory is to be used again.
-            del piece
-
-
-@contextmanager
-def _running(source: SourceFile, kinds: Sequence[str] = ("md5", "sha256")) -> Iterator[_Running]:
-    """Empty hashes for a file; those of a large one are computed beside the reading."""
-    is_shared = source.size_bytes >= _SHARED_FROM_BYTES and bool(kinds)
-    running = _RunningBeside(kinds) if is_shared else _Running(kinds)
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 @contextmanager

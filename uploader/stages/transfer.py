@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from uploader.model.ports import Journal, ObjectStore
 from uploader.stages.adopting import adopted, finalise, made_meanwhile, proven
 from uploader.stages.buffers import Buffers
 from uploader.stages.digest import Chunk, ChunkReader, digest_file, read_whole
+from uploader.stages.hashes import NotedParts, PartHashes
 from uploader.stages.room import Room
 
 SMALL_BYTES = 8 * 1024 * 1024
@@ -72,7 +73,7 @@ class ChunkSizes(Protocol):
         """Bytes per chunk for a new job of a file of this size."""
 
     def chunks_in_flight(self, chunk_bytes: int) -> int:
-        """Chunks of one file that may be sent at once; asked again for each chunk."""
+        """Chunks of one file that may be hashed or sent at once; asked again for each chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Wire:
     chunk_threads: Executor
     room: Room = field(default_factory=Room)
     buffers: Buffers = field(default_factory=Buffers)
+    parts: NotedParts = field(default_factory=NotedParts)
     small_bytes: int = SMALL_BYTES
     sizes: ChunkSizes = field(default_factory=FixedChunks)
     chunk_bytes: int = 0
@@ -188,6 +190,7 @@ def _changed_since_hashed(source: SourceFile) -> SourceChanged:
 
 def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -> Sent:
     name, source = sending.delivery.object_name, sending.source
+    parts: PartHashes | None = None
     job = wire.journal.job(sending.delivery.delivery_id)
     if job is None:
         found = wire.store.head(name)
@@ -202,20 +205,30 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
             # Opened by a run that died before it could journal the job (DESIGN 6.5).
             for orphan in wire.store.jobs(name):
                 wire.store.cancel_job(orphan)
-        job = _open_job(sending, wire)
+        # Hashed with the whole, ahead of the wire; none if an earlier run did that.
+        parts = wire.parts.take(source.identity) if sending.digest is not None else None
+        job = _open_job(sending, wire, parts)
         # The job says what the whole must be, and the server looks: nobody need hash it a second time here.
         is_checked_there = sending.digest is not None
     else:
         is_checked_there = False  # what an earlier run declared is not known
+    chunk_bytes = job.chunk_bytes
+
+    def hold() -> Callable[[], None]:
+        wire.room.take(chunk_bytes, stop, Lane.LARGE)
+        return lambda: wire.room.give_back(chunk_bytes, Lane.LARGE)
+
     reader = ChunkReader(
         sending.path,
         source=source,
-        chunk_bytes=job.chunk_bytes,
+        chunk_bytes=chunk_bytes,
         acknowledged=job.chunks,
         known=sending.digest,
         is_checked_elsewhere=is_checked_there,
         stop=stop,
         buffers=wire.buffers,
+        parts=parts,
+        hold=hold,
     )
     try:
         sent_bytes = _send_missing(reader, job, wire, progress, stop)
@@ -243,9 +256,9 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
     return Sent(proven(stored, digest, Proof.CHUNK_MD5), digest, sent_bytes)
 
 
-def _open_job(sending: Sending, wire: Wire) -> Job:
+def _open_job(sending: Sending, wire: Wire, parts: PartHashes | None) -> Job:
     digest = sending.digest
-    chunk_bytes = wire.choose(sending.source.size_bytes)
+    chunk_bytes = parts.chunk_bytes if parts is not None else wire.choose(sending.source.size_bytes)
     path = wire.store.open_job(
         sending.delivery.object_name,
         size_bytes=sending.source.size_bytes,
@@ -270,15 +283,12 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
     done_bytes = sent_bytes = 0
 
     def send(chunk: Chunk) -> None:
-        md5 = chunk.md5()
-        wire.store.put_chunk(job.path, chunk.index, chunk.body, md5)
+        try:
+            md5 = chunk.md5()
+            wire.store.put_chunk(job.path, chunk.index, chunk.body, md5)
+        finally:
+            chunk.done()
         wire.journal.chunk(job.job_id, chunk.index, md5.hex())
-
-    def make_room() -> None:
-        wire.room.take(job.chunk_bytes, stop, Lane.LARGE)
-
-    def leave_room(_: object = None) -> None:
-        wire.room.give_back(job.chunk_bytes, Lane.LARGE)
 
     def collect(*, until: int) -> None:
         nonlocal done_bytes, sent_bytes
@@ -292,18 +302,16 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
                 progress(done_bytes)
 
     try:
-        # There is room for a chunk before it is read.
-        for chunk in _with_room(reader, make_room, leave_room):
+        for chunk in reader:
             if stop():
-                leave_room()
+                chunk.done()
                 raise _stopped(reader)
+            size_bytes = len(chunk.body)
             if chunk.acknowledged:
-                done_bytes += len(chunk.body)
-                leave_room()
+                chunk.done()
+                done_bytes += size_bytes
                 continue
-            future = wire.chunk_threads.submit(send, chunk)
-            future.add_done_callback(leave_room)
-            pending[future] = len(chunk.body)
+            pending[wire.chunk_threads.submit(send, chunk)] = size_bytes
             collect(until=max(0, wire.sizes.chunks_in_flight(job.chunk_bytes) - 1))
         collect(until=0)
         if stop():
@@ -317,26 +325,6 @@ def _send_missing(reader: ChunkReader, job: Job, wire: Wire, progress: Progress,
 
 def _stopped(reader: ChunkReader) -> Cancelled:
     return Cancelled("Stopped.", detail="Acknowledged chunks are kept.", path=reader.path)
-
-
-def _with_room(
-    reader: ChunkReader, make_room: Callable[[], None], leave_room: Callable[[], None]
-) -> Iterator[Chunk]:
-    """The chunks, each read when there is room for it; who takes a chunk leaves the room when it is sent."""
-    chunks = iter(reader)
-    while True:
-        make_room()
-        try:
-            chunk = next(chunks, None)
-        except BaseException:
-            leave_room()
-            raise
-        if chunk is None:
-            leave_room()
-            return
-        yield chunk
-        # Let go of it, so that its buffer can be filled again.
-        del chunk
 
 
 def _instead(found: Stored, sending: Sending, job: Job, wire: Wire, digest: Digest) -> Sent:

@@ -15,6 +15,7 @@ from port_fakes import MemoryStore
 from uploader.journal.store import SqliteJournal, open_journal
 from uploader.model.errors import Cancelled, ChecksumMismatch, Conflict, SourceChanged, Unreachable
 from uploader.model.files import Digest, Proof, SourceFile
+from uploader.stages.hashes import NotedParts, PartHashes
 from uploader.stages.room import Room
 from uploader.stages.transfer import Sending, Sent, Wire, transfer
 
@@ -31,6 +32,8 @@ class Pier:
     threads: ThreadPoolExecutor
     store: MemoryStore = field(default_factory=MemoryStore)
     told: list[int] = field(default_factory=list)
+    room: Room = field(default_factory=lambda: Room(4 * CHUNK))
+    parts: NotedParts = field(default_factory=NotedParts)
 
     def write(self, body: bytes) -> None:
         self.path.write_bytes(body)
@@ -50,7 +53,10 @@ class Pier:
             self.path, source, "application/octet-stream", "a.dat", delivery,
             may_replace=may_replace, in_doubt=known is not None, digest=digest if hashed else None,
         )  # fmt: skip
-        wire = Wire(self.store, self.journal, self.threads, small_bytes=CHUNK, chunk_bytes=CHUNK)
+        wire = Wire(
+            self.store, self.journal, self.threads,
+            room=self.room, parts=self.parts, small_bytes=CHUNK, chunk_bytes=CHUNK,
+        )  # fmt: skip
         return transfer(sending, wire, progress=self.told.append, stop=stop)
 
     @property
@@ -73,7 +79,10 @@ class Pier:
 def pier(tmp_path: Path) -> Iterator[Pier]:
     journal = open_journal(tmp_path / "state")
     with ThreadPoolExecutor(4) as threads:
-        yield Pier(tmp_path / "a.dat", journal, threads)
+        pier = Pier(tmp_path / "a.dat", journal, threads)
+        yield pier
+        # Whatever happened, the memory is free for others.
+        assert pier.room.free_bytes == 4 * CHUNK
     journal.close()
 
 
@@ -243,6 +252,41 @@ def test_bytes_that_changed_between_hashing_and_sending_are_never_published(pier
     pier.store.trouble = lambda name: None
     pier.send(hashed=True)
     assert pier.versions == [LARGE[::-1]]
+
+
+class CheckingStore(MemoryStore):
+    """Answers as a server does when a part is not what its MD5 says."""
+
+    def put_chunk(self, job: str, index: int, body: bytes | memoryview, md5: bytes) -> None:
+        if hashlib.md5(body).digest() != md5:
+            raise ChecksumMismatch("the part is not what its MD5 says", status=400)
+        super().put_chunk(job, index, body, md5)
+
+
+def noted(pier: Pier, body: bytes, chunk_bytes: int) -> None:
+    """Hash the parts as one does who hashes the whole ahead of the wire."""
+    state, parts = pier.path.stat(), PartHashes(chunk_bytes)
+    parts.update(memoryview(body))
+    parts.end()
+    pier.parts.note(SourceFile("a.dat", state.st_size, state.st_mtime_ns).identity, parts)
+
+
+def test_parts_hashed_with_the_whole_are_sent_as_they_were_hashed(pier: Pier) -> None:
+    pier.write(LARGE)
+    noted(pier, LARGE, 2 * CHUNK)
+    pier.send(hashed=True)
+    assert pier.versions == [LARGE]
+    assert sum(call.startswith("put_chunk") for call in pier.store.calls) == 2 * 3  # begun and done
+
+
+def test_a_part_that_is_not_what_was_hashed_is_refused_by_the_store(pier: Pier) -> None:
+    pier.write(LARGE)
+    pier.store = CheckingStore()
+    noted(pier, LARGE[::-1], CHUNK)
+    # The digest of the whole agrees with the file, so the parts were wrong: once more, hashed anew.
+    pier.send(hashed=True)
+    assert pier.versions == [LARGE]
+    assert pier.store.calls.count("open_job") == 2
 
 
 def test_bytes_that_changed_under_an_equal_time_do_not_resume(pier: Pier) -> None:
