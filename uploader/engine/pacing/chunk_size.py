@@ -15,6 +15,8 @@ MOST_CHUNKS = 10_000
 """Of one file: what a server keeps in mind of a job."""
 WANTED_S = 0.5
 """How long a chunk should take: twenty times the cost of a request, and little to send again when it is lost."""
+HASHED_AHEAD = 2
+"""Chunks of a file that are hashed, or wait for a slot, while as many as there are permits are sent."""
 _LEAST_IN_ROOM = 4
 """Chunks the memory holds in any case: one is read while others are sent."""
 
@@ -38,6 +40,6 @@ class ChunkSize:
         return min(max(whole_mib, LEAST_BYTES), MOST_BYTES, max(LEAST_BYTES, self._room_bytes))
 
     def chunks_in_flight(self, chunk_bytes: int) -> int:
-        """Chunks of one file that may be sent at once while one more is read; a resumed job has its own size."""
+        """Chunks of one file hashed or sent at once while one more is read; a resumed job has its own size."""
         in_room = max(1, self._room_bytes // chunk_bytes)
-        return max(1, min(self._controller.permits, in_room - 1))
+        return max(1, min(self._controller.permits + HASHED_AHEAD, in_room - 1))
