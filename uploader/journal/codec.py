@@ -14,6 +14,7 @@ from validation.model import Issue
 
 _ENCODED: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _SMALL_HEADER_BYTES: Final = 2048
+_DECODED: Final = json.JSONDecoder().decode
 
 
 def to_blob(text: str) -> bytes:
@@ -35,7 +36,7 @@ def mapping_from_json(text: str | None) -> Mapping[str, Any]:
     """The mapping that was written; empty for None."""
     if not text:
         return {}
-    loaded: dict[str, Any] = json.loads(text)
+    loaded: dict[str, Any] = _DECODED(text)
     return loaded
 
 

@@ -70,6 +70,7 @@ def names(template: str) -> frozenset[str]:
     return frozenset(piece.name for piece in parse(template) if isinstance(piece, Placeholder))
 
 
+@lru_cache(maxsize=4096)
 def only(template: str) -> str | None:
     """The name when the whole template is one unformatted placeholder, else None."""
     pieces = parse(template)
