@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ferry_world import SESSION, World, fill, hurried, png, session
+from ferry_world import SESSION, SMALL_WIRE, World, fill, hurried, png, session
 
-from uploader.model.errors import Conflict
+from uploader.engine import run
+from uploader.model.errors import Conflict, Unreachable
 from uploader.model.events import FileFinished
 from validation.check import Depth
 
@@ -319,3 +321,37 @@ def test_a_parent_the_catalog_refuses_holds_its_own_files_only(world: World, dat
     assert results[other].outcome == "held"
     assert "check constraint" in results[other].error
     assert len(world.rows()) == 3
+
+
+class RowlessCatalog:
+    """Takes parents, and no row of a file."""
+
+    def __init__(self, catalog: Any) -> None:
+        self._catalog = catalog
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalog, name)
+
+    def insert(self, table: str, rows: Any) -> Any:
+        if table.endswith(":File"):
+            raise Unreachable("The catalog is away.")
+        return self._catalog.insert(table, rows)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_file_that_changes_between_its_object_and_its_row_is_sent_anew(
+    world: World, data: Path, monkeypatch: pytest.MonkeyPatch, *, large: bool
+) -> None:
+    monkeypatch.setattr(run, "Wire", SMALL_WIRE)
+    session(data, ["notes.txt"])
+    notes = data / SESSION / "notes.txt"
+    notes.write_bytes(b"early " * (2000 if large else 1))
+    with world.engine(data) as engine:
+        catalog: Any = RowlessCatalog(engine._ports.catalog)
+        engine._ports = dataclasses.replace(engine._ports, catalog=catalog)
+        list(engine.run(dry_run=False, strict=False, depth=Depth.NAMES))
+    notes.write_bytes(b"later " * (2000 if large else 1))
+    assert world.upload(data).outcomes == {"new": 1}
+    (row,) = world.rows()
+    assert world.content(row["URL"]) == notes.read_bytes()
+    assert {len(versions) for versions in world.objects().values()} == {2}

@@ -102,7 +102,7 @@ def _carry(
             content_type=candidate.media_type,
             filename=download_name(candidate.rule, candidate.values),
             delivery=delivery,
-            may_replace=cargo.action is Action.CHANGED_BYTES,
+            may_replace=cargo.action is Action.CHANGED_BYTES or _is_ours_alone(delivery, wire.store),
             in_doubt=cargo.in_doubt,
             digest=candidate.digest,
         ),
@@ -123,6 +123,14 @@ def _carry(
             source_identity=source.identity if candidate.digest is None else None,
         )
     return Carried(cargo, sent, preview_url, issues)
+
+
+def _is_ours_alone(delivery: Delivery, store: ObjectStore) -> bool:
+    """Whether the store still holds the version of earlier bytes that we sent and that got no row."""
+    if not delivery.replaces:
+        return False
+    found = store.head(delivery.object_name)
+    return found is not None and found.url == delivery.replaces
 
 
 def _preview(

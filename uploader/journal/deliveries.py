@@ -41,7 +41,7 @@ MOVES: Mapping[str, tuple[Move, ...]] = {
         Move((INTENDED,), REGISTERED, "object_name = ''"),
     ),
     "adopt": (Move((INTENDED, STORED, REGISTERED), REGISTERED),),
-    # The server has lost the object. Its URL is kept as the mark of that: `Delivery.is_lost`.
+    # The server has lost the object. Its URL is kept, with the digest, as the mark of that: `Delivery.is_lost`.
     "reopen": (Move((STORED, REGISTERED), INTENDED, "object_url <> ''"),),
 }
 
@@ -168,12 +168,18 @@ def _intend(connection: sqlite3.Connection, to: Destination) -> Delivery:
             "source_identity": to_blob(identity),
             "path": to_blob(to.path),
             **_digest_columns(None),
-            "object_url": "",
+            "object_url": _replaced(held) if held.object_name == to.object_name else "",
             "proof": Proof.NONE.value,
             "preview_url": keep_preview,
         },
     )
     return _known(connection, held.delivery_id)
+
+
+def _replaced(held: Delivery) -> str:
+    """The version that we sent and no row names, where new bytes take the place of those."""
+    is_ours_alone = held.state is STORED and not held.rid and held.proof in (Proof.JOB_MD5, Proof.CHUNK_MD5)
+    return held.object_url if is_ours_alone else held.replaces
 
 
 def stored(

@@ -101,7 +101,12 @@ class Delivery:
     @property
     def is_lost(self) -> bool:
         """Whether the server no longer holds the object it had acknowledged: to be sent again."""
-        return self.state is DeliveryState.INTENDED and bool(self.object_url)
+        return self.state is DeliveryState.INTENDED and bool(self.object_url) and self.digest is not None
+
+    @property
+    def replaces(self) -> str:
+        """The version of earlier bytes that we sent and no row names: new bytes may take its place. Empty: none."""
+        return self.object_url if self.state is DeliveryState.INTENDED and self.digest is None else ""
 
 
 @dataclass(frozen=True, slots=True)

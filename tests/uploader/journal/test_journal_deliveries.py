@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,22 @@ def test_other_bytes_or_another_name_begin_again(
 
     assert again == held(journal, target)
     assert (again.state, again.object_name) == (DeliveryState.INTENDED, name)
-    assert (again.digest, again.object_url, again.proof) == (None, "", Proof.NONE)
+    assert (again.digest, again.proof, again.is_lost) == (None, Proof.NONE, False)
+    assert again.object_url == again.replaces == ("/hatrac/a:V1" if name == "/hatrac/a" else "")
+
+
+def test_a_version_that_was_sent_without_a_row_is_replaced_however_often_its_file_changes(
+    journal: SqliteJournal, target: int
+) -> None:
+    journal.stored(intend(journal, target).delivery_id, OBJECT, DIGEST)
+    intend(journal, target, CHANGED, "/hatrac/a")
+    assert intend(journal, target, SOURCE, "/hatrac/a").replaces == "/hatrac/a:V1"
+
+
+def test_a_version_that_was_adopted_is_not_ours_to_replace(journal: SqliteJournal, target: int) -> None:
+    adopted = replace(OBJECT, proof=Proof.ADOPTED)
+    journal.stored(intend(journal, target).delivery_id, adopted, DIGEST)
+    assert intend(journal, target, CHANGED, "/hatrac/a").replaces == ""
 
 
 def test_changed_bytes_keep_the_row_that_stands(journal: SqliteJournal, target: int) -> None:

@@ -56,6 +56,7 @@ class Deliveries(RuleBasedStateMachine):
                 name,
                 DeliveryState.INTENDED,
                 source.identity,
+                object_url=_replaced(old) if old and old.object_name == name else "",
                 rid=old.rid if old else "",
                 written=old.written if old else {},
             )
@@ -135,6 +136,13 @@ class Deliveries(RuleBasedStateMachine):
         job = self.wanted.pop(key, None)
         if job is not None:
             self.stale[job.job_id] = job
+
+
+def _replaced(old: Delivery) -> str:
+    """The version that new bytes may replace: sent by us, and named by no row."""
+    if old.state is DeliveryState.STORED:
+        return "" if old.rid else old.object_url
+    return old.object_url if old.state is DeliveryState.INTENDED else ""
 
 
 TestDeliveries = Deliveries.TestCase
