@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fault_proxy import Fault, FaultPlan, FaultProxy, Kind
-from ferry_world import World, deriva_spec, fill, layout, png
+from ferry_world import SMALL_WIRE, World, deriva_spec, fill, layout, png
 
+from uploader.engine import crew, run
 from uploader.model.errors import Unreachable
 from uploader.model.events import FileFinished
 from validation.check import Depth
@@ -351,3 +353,29 @@ def test_files_beside_a_table_whose_insert_breaks_are_reported_all_the_same(
         "records/isa/reading.csv": "new",
     }
     assert [row["well"] for row in assets.rows("isa:reading")] == ["A1"]
+
+
+def test_small_files_are_hashed_while_large_ones_are_read(
+    assets: World, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names hold the MD5; no large one is read to its end before more than a page of small ones is there."""
+    fill(data, {f"assets/p1/large{number}.dat": bytes([number]) * 5000 for number in range(6)})
+    fill(data, {f"assets/p1/small{number}.dat": b"%d" % number for number in range(70)})
+    monkeypatch.setattr(run, "Wire", SMALL_WIRE)
+    have_arrived = threading.Event()
+    plain = crew.digest_file
+
+    def digest_file(path: Path, **more: Any) -> Any:
+        assert path.name.startswith("small") or have_arrived.wait(20)
+        return plain(path, **more)
+
+    monkeypatch.setattr(crew, "digest_file", digest_file)
+    arrived = []
+    with assets.engine(data, spec=spec_of(mapping())) as engine:
+        for event in engine.run(dry_run=False, strict=False, depth=Depth.NAMES):
+            if isinstance(event, FileFinished):
+                assert event.result.outcome == "new"
+                arrived.append(event.result.path)
+                if len(arrived) == 70:
+                    have_arrived.set()
+    assert len(arrived) == 76

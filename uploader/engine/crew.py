@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from uploader.engine.aside import Aside
 from uploader.engine.carry import Cargo, Carried, carry, give_up
@@ -48,9 +49,14 @@ MOST_IN_HAND = 1000
 STARTS_EVERY_S = 0.05
 """Small files are so many that only some of their starts are told."""
 
-HASHERS = 3
+HASHERS = 2
+"""Threads of each lane that hash ahead of the wire: a small file does not wait until a large one is read."""
+
 READERS = 2
 """Threads that read and hash small files while as many as there are permits send."""
+
+
+_ToHash: TypeAlias = tuple[DroppedRoot, Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,10 @@ class Crew:
             Lane.SMALL: Hands[Cargo]("carry", self._carry, lambda: levers.controller.permits + READERS),
             Lane.LARGE: Hands[Cargo]("large", self._carry, lambda: LARGE_AT_ONCE),
         }
-        self._hashing = Hands[tuple[DroppedRoot, Candidate]]("hash", self._hash, lambda: HASHERS)
+        self._hashing = {
+            Lane.SMALL: Hands[_ToHash]("hash", self._hash, lambda: HASHERS),
+            Lane.LARGE: Hands[_ToHash]("hash-large", self._hash, lambda: HASHERS),
+        }
         self._hashed: queue.SimpleQueue[Hashed] = queue.SimpleQueue()
         self._being_hashed = {Lane.SMALL: 0, Lane.LARGE: 0}
         self._told_s = float("-inf")
@@ -95,7 +104,8 @@ class Crew:
 
     def close(self) -> None:
         """End every thread; files that have not begun are left where they are."""
-        self._hashing.close()
+        for hashing in self._hashing.values():
+            hashing.close()
         for lane in self._lanes.values():
             lane.close()
 
@@ -123,8 +133,9 @@ class Crew:
 
     def hash(self, root: DroppedRoot, candidate: Candidate) -> None:
         """Hash this file ahead of the wire; it comes back by `hashed`."""
-        self._being_hashed[self.lane_of(candidate.entry)] += 1
-        self._hashing.put((root, candidate))
+        lane = self.lane_of(candidate.entry)
+        self._being_hashed[lane] += 1
+        self._hashing[lane].put((root, candidate))
 
     def hashed(self) -> list[Hashed]:
         """The files hashed since the last call; for the thread that calls `hash`."""
@@ -223,7 +234,7 @@ class Crew:
             return self._levers.health.given_up is not None
         return error.retry is not Retry.NEVER and not isinstance(error, ChecksumMismatch)
 
-    def _hash(self, wanted: tuple[DroppedRoot, Candidate]) -> None:
+    def _hash(self, wanted: _ToHash) -> None:
         root, candidate = wanted
         entry = candidate.entry
         found: Digest | UploaderError
