@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -50,8 +50,8 @@ class _Server:
     base_url: str
     credentials: Credentials
     lines: LinePool
-    standing: bytes
-    """Header lines of every request."""
+    standing: bytes = field(repr=False)
+    """Header lines of every request, the login among them."""
 
     host: str
     """Host and, unless it is the usual one, port."""

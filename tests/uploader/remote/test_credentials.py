@@ -6,6 +6,7 @@ import pytest
 
 from uploader.model.errors import SettingsError
 from uploader.remote.credentials import Credentials, from_environment
+from uploader.remote.http import Connection
 
 
 def test_a_token_signs_as_bearer_and_a_cookie_as_webauthn() -> None:
@@ -36,3 +37,9 @@ def test_what_no_header_can_hold_is_refused_without_being_shown(value: str) -> N
 def test_credentials_hide_in_messages(secret: Credentials) -> None:
     assert "geheim" not in repr(secret)
     assert "geheim" not in f"{secret}"
+
+
+def test_a_connection_shown_in_a_traceback_hides_its_login() -> None:
+    connection = Connection("http://127.0.0.1:1", Credentials(token="geheim"))
+    assert "geheim" not in "".join(repr(value) for value in vars(connection).values())
+    connection.close()
