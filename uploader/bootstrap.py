@@ -251,6 +251,7 @@ def _health(remote: Remote, levers: Levers) -> HostHealth:
         on_park=levers.news.parked,
         on_resume=levers.news.resumed,
         stop=levers.ending,
+        is_held=lambda: not levers.gate.is_open,
     )
 
 

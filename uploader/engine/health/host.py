@@ -69,15 +69,18 @@ class HostHealth:
         on_park: OnPark = lambda _cause, _remedy, _next_look_s: None,
         on_resume: OnResume = lambda _after_s: None,
         stop: Callable[[], bool] = lambda: False,
+        is_held: Callable[[], bool] = lambda: False,
         looks: LookTimes = LookTimes(),  # noqa: B008 - frozen
         jitter: Jitter = random.uniform,
     ) -> None:
         """`probe` raises while the server is away, `sign_in_probe` while it does not know us.
 
-        With a patience of 0 the first outage ends everything; `math.inf` waits for ever.
+        With a patience of 0 the first outage ends everything; `math.inf` waits for ever. `is_held`: a person has
+        paused the sending of bytes, so that a request that is let through may not go out for hours.
         """
         self._clock, self._probe, self._sign_in_probe = clock, probe, sign_in_probe
         self._on_park, self._on_resume, self._stop, self._jitter = on_park, on_resume, stop, jitter
+        self._is_held = is_held
         self._poll_s = looks.poll_s
         self._lock = Lock()
         self._telling = Lock()
@@ -204,8 +207,14 @@ class HostHealth:
     def _admit(self, *, writes: bool) -> Ticket | None:
         with self._lock:
             ticket = self._breaker.admit(self._clock.monotonic(), writes=writes)
-        if ticket is not None and ticket.is_look and not self._looked(ticket):
+        if ticket is None or not ticket.is_look:
+            return ticket
+        if not self._looked(ticket):
             return None
+        if self._is_held():
+            # Its request may wait for a person, and everybody would wait for it: the probes have to do as proof.
+            self._answered(ticket)
+            return self._admit(writes=writes)
         return ticket
 
     def _waited(self, *, writes: bool) -> Ticket:

@@ -427,3 +427,17 @@ def test_the_end_of_an_outage_is_never_told_before_its_beginning() -> None:
     health.call(failing(*[Unreachable("away")] * 4))
     other.join(timeout=10)
     assert words == ["parked", "resumed"]
+
+
+def test_nobody_waits_for_a_looker_whose_bytes_are_paused() -> None:
+    clock = StillClock()
+    health = health_on(clock, stop=lambda: clock.monotonic() > 10_000.0, is_held=lambda: True)
+    failures = failing(*[Unreachable("Nothing listens.")] * 3)
+
+    def waits_at_the_gate() -> str:
+        failures()
+        # It stands at the closed gate now, and here comes the writer of rows.
+        return health.call(lambda: "row written")
+
+    assert health.call(waits_at_the_gate) == "row written"
+    assert health.parked is None
