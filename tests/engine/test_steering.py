@@ -377,3 +377,25 @@ def test_a_file_is_tried_again_while_the_last_links_are_made(
         assert going.tell(Verb.RETRY) == "1 file will be tried again"
         go_on.set()
         assert going.end() == dict.fromkeys(NAMES, "new")
+
+
+def test_the_upload_job_of_the_last_file_is_dropped_when_it_is_cancelled(
+    begin: Callable[..., Any], world: World, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loader finds the line empty before it hears of the job."""
+    plain = loader.Loader.drop_job
+
+    def drop_job(self: loader.Loader, entry: Any) -> None:
+        self._thread.join(0.3)  # it must not end without this one
+        plain(self, entry)
+
+    monkeypatch.setattr(loader.Loader, "drop_job", drop_job)
+    fill(data, {LARGE: bytes(100_000)})
+    with begin(store=lambda store: Slow(store, "spectrum.csv")) as going:
+        going.until(Slow.is_held)
+        going.tell(Verb.PAUSE, data / LARGE)
+        Slow.go_on.set()
+        going.until(lambda: going.is_at(EngineState.PAUSED))
+        assert going.tell(Verb.CANCEL, data / LARGE) == "1 file cancelled"
+        assert going.end() == {"spectrum.csv": "cancelled"}
+    assert world.jobs() == []

@@ -116,11 +116,11 @@ class Loader:
                     return
 
     def _close_the_line(self) -> None:
-        """Take nothing more, unless a person has put something into the line meanwhile."""
+        """Take nothing more, unless a person has put something into the line or cancelled it meanwhile."""
         with self._in_hand.line:
             left = self._ports.journal.waiting(self._task.run)
             has_more = any(left[standing][0] for standing in (Standing.WAITING, Standing.PAUSED))
-            self.is_closed = self._outbox.is_over or not has_more
+            self.is_closed = self._outbox.is_over or (not has_more and self._given_up.empty())
         self._is_dry = dict.fromkeys(Lane, False)
 
     def _empty_the_line(self) -> None:

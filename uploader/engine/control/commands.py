@@ -136,10 +136,10 @@ class Commands:
         with self._in_hand.line:
             count = self._in_hand.wish(root.root_id, below, Wish.CANCEL)
             entries = self._journal.drop_files(self._task.run, root.root_id, below, DROPPED_AT_ONCE)
+            for entry in entries:
+                if self._loader is not None:
+                    self._loader.drop_job(entry)
         self._outbox.finish([(entry.entry_id, cancelled(entry, root, BY_A_PERSON)) for entry in entries])
-        for entry in entries:
-            if self._loader is not None:
-                self._loader.drop_job(entry)
         return count + len(entries)
 
     def _retry(self, path: str) -> str:
