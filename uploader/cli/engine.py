@@ -19,7 +19,7 @@ from uploader.cli.interrupt import stops_cleanly
 from uploader.cli.run_options import Asked, run_options
 from uploader.cli.spec_choice import chosen_spec
 from uploader.model.events import Event, RunStarted
-from uploader.report.summary import Summary
+from uploader.report.summary import Folding
 from validation.check import Depth
 
 _EXAMPLES = """\b
@@ -62,7 +62,7 @@ class OneLine:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def show(self, event: Event, _summary: Summary) -> None:
+    def show(self, event: Event, _so_far: Folding) -> None:
         """Say that the run has begun."""
         if isinstance(event, RunStarted):
             # Whoever asked may be gone already; the run goes on all the same.

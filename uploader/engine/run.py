@@ -18,6 +18,7 @@ from uploader.engine.control.lookout import Lookout
 from uploader.engine.control.steering import Steering
 from uploader.engine.ferry import Tally, ferry, withhold
 from uploader.engine.limits import Limits
+from uploader.engine.pacing.chunk_size import HASHED_AHEAD
 from uploader.engine.plan import Plan
 from uploader.engine.survey import survey
 from uploader.engine.task import DroppedRoot, Task
@@ -175,8 +176,9 @@ class Engine:
         if steering is None:
             raise AssertionError("the survey has made what steers")
         ports.journal.line_up(task.run, levers.limits.order)
-        # Threads start as chunks come in; how many are under way is the gate's business.
-        with ThreadPoolExecutor(levers.limits.most_at_once, thread_name_prefix="chunk") as threads:
+        # Threads start as chunks come in; how many are under way is the gate's business, the others hash ahead of it.
+        workers = levers.limits.most_at_once + HASHED_AHEAD
+        with ThreadPoolExecutor(workers, thread_name_prefix="chunk") as threads:
             wire = Wire(ports.store, ports.journal, threads, sizes=levers.chunks)
             return (yield from ferry(task, plan, ports, wire, steering, hold=hold))
 
