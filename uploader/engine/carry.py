@@ -1,4 +1,4 @@
-"""What one worker does with one file: preview, bytes, proof. Runs in a thread; speaks only to store and journal."""
+"""What one worker does with one file: preview, bytes, proof. Runs in a thread; the journal is told by `noting`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from uploader.engine.task import DroppedRoot
-from uploader.model.entries import Delivery, DeliveryState
+from uploader.model.entries import Acknowledged, Delivery, DeliveryState
 from uploader.model.errors import Conflict, RemoteError, UploaderError
 from uploader.model.files import Action, Stored
 from uploader.model.ports import Extractor, ObjectStore, Row
@@ -57,7 +57,7 @@ def carry(
     progress: Callable[[int], None],
     stop: Callable[[], bool],
 ) -> Carried:
-    """Bring preview and bytes to the store and journal what it acknowledged; errors come back as values."""
+    """Bring preview and bytes to the store; errors come back as values."""
     try:
         return _carry(cargo, wire, extractor, progress, stop)
     except UploaderError as error:
@@ -70,6 +70,21 @@ def carry(
             remedy="Please report this with the log.",
         )
         return Carried(cargo, error=surprise)
+
+
+def acknowledgement(carried: Carried) -> Acknowledged | None:
+    """What the journal is to know of the stored object; None when it knows, or nothing was sent."""
+    cargo, sent = carried.cargo, carried.sent
+    if sent is None or cargo.delivery.state is DeliveryState.STORED:
+        return None
+    candidate = cargo.candidate
+    return Acknowledged(
+        cargo.delivery.delivery_id,
+        sent.stored,
+        sent.digest,
+        carried.preview_url,
+        candidate.entry.source.identity if candidate.digest is None else None,
+    )
 
 
 def give_up(delivery: Delivery, wire: Wire) -> None:
@@ -114,14 +129,6 @@ def _carry(
     issues: tuple[Issue, ...] = ()
     if candidate.rule.preview and not preview_url:
         preview_url, issues = _preview(candidate, delivery.object_name, wire.store, extractor)
-    if delivery.state is not DeliveryState.STORED:
-        wire.journal.stored(
-            delivery.delivery_id,
-            sent.stored,
-            sent.digest,
-            preview_url=preview_url,
-            source_identity=source.identity if candidate.digest is None else None,
-        )
     return Carried(cargo, sent, preview_url, issues)
 
 

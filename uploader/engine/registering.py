@@ -8,6 +8,7 @@ import threading
 
 from uploader.engine.carry import Carried
 from uploader.engine.in_hand import InHand
+from uploader.engine.noting import Noting
 from uploader.engine.outbox import Outbox
 from uploader.engine.registrar import Registrar
 from uploader.engine.task import Task
@@ -30,18 +31,21 @@ class Registering:
         self._outbox, self._in_hand = outbox, in_hand
         self._queue: queue.SimpleQueue[Carried | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="rows")
+        self._noting = Noting(ports.journal, outbox, in_hand, self._queue.put)
         self._lost = 0
 
     def begin(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
+        self._noting.begin()
         self._thread.start()
 
     def put(self, carried: Carried) -> None:
-        """A file whose object is stored, or whose row alone is to be written."""
-        self._queue.put(carried)
+        """A file whose object is stored (the journal is told first), or whose row alone is to be written."""
+        self._noting.put(carried)
 
     def close(self) -> None:
-        """Write what waits, as far as the catalog takes it, and end the thread."""
+        """Write what waits, as far as the catalog takes it, and end the threads."""
+        self._noting.close()
         if self._thread.ident is not None:
             self._queue.put(None)
             self._thread.join()

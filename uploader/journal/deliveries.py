@@ -10,9 +10,9 @@ from typing import Any
 from uploader.journal.caches import batches, keep_digests
 from uploader.journal.codec import from_blob, mapping_from_json, to_blob, to_json
 from uploader.journal.connection import Database, SqlRow
-from uploader.model.entries import Delivery, DeliveryState, HeldDelivery
+from uploader.model.entries import Acknowledged, Delivery, DeliveryState, HeldDelivery
 from uploader.model.errors import JournalError
-from uploader.model.files import Digest, Proof, SourceFile, Stored
+from uploader.model.files import Digest, Proof, SourceFile
 
 INTENDED, STORED, REGISTERED = DeliveryState.INTENDED, DeliveryState.STORED, DeliveryState.REGISTERED
 
@@ -182,25 +182,22 @@ def _replaced(held: Delivery) -> str:
     return held.object_url if is_ours_alone else held.replaces
 
 
-def stored(
-    database: Database,
-    delivery_id: int,
-    what: Stored,
-    digest: Digest,
-    *,
-    preview_url: str,
-    source_identity: str | None,
-    today: int,
-) -> None:
-    """The server has acknowledged the object; its upload job is no longer wanted."""
-    columns = {**_digest_columns(digest), "object_url": what.url, "proof": what.proof.value}
-    if preview_url:
-        columns["preview_url"] = preview_url
+def stored_all(database: Database, acknowledged: Sequence[Acknowledged], *, today: int) -> None:
+    """The server has acknowledged these objects; their upload jobs are no longer wanted. All of them or none."""
+    to_cache = {one.source_identity: one.digest for one in acknowledged if one.source_identity is not None}
     with database.write() as connection:
-        _move(connection, "stored", delivery_id, columns)
-        _abandon_jobs(connection, delivery_id)
-        if source_identity is not None:
-            keep_digests(connection, {source_identity: digest}, today=today)
+        for one in acknowledged:
+            columns = {
+                **_digest_columns(one.digest),
+                "object_url": one.stored.url,
+                "proof": one.stored.proof.value,
+            }
+            if one.preview_url:
+                columns["preview_url"] = one.preview_url
+            _move(connection, "stored", one.delivery_id, columns)
+            _abandon_jobs(connection, one.delivery_id)
+        if to_cache:
+            keep_digests(connection, to_cache, today=today)
 
 
 def registered(database: Database, rows: Sequence[tuple[int, str, str, Mapping[str, Any]]]) -> None:

@@ -23,7 +23,17 @@ from uploader.journal.connection import Database
 from uploader.journal.opening import open_database
 from uploader.journal.steering import SteeringJournal
 from uploader.model.control import Intent
-from uploader.model.entries import Decision, Delivery, Entry, Found, HeldDelivery, Job, Purpose, RunRecord
+from uploader.model.entries import (
+    Acknowledged,
+    Decision,
+    Delivery,
+    Entry,
+    Found,
+    HeldDelivery,
+    Job,
+    Purpose,
+    RunRecord,
+)
 from uploader.model.errors import JournalDamaged
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
@@ -249,15 +259,11 @@ class SqliteJournal(SteeringJournal):
         source_identity: str | None = None,
     ) -> None:
         """The server has acknowledged the object: INTENDED -> STORED."""
-        deliveries.stored(
-            self._database,
-            delivery_id,
-            stored,
-            digest,
-            preview_url=preview_url,
-            source_identity=source_identity,
-            today=self._today(),
-        )
+        self.stored_all([Acknowledged(delivery_id, stored, digest, preview_url, source_identity)])
+
+    def stored_all(self, acknowledged: Sequence[Acknowledged]) -> None:
+        """`stored` for many; all of them or none."""
+        deliveries.stored_all(self._database, acknowledged, today=self._today())
 
     def registered(self, rows: Sequence[tuple[int, str, str, Row]]) -> None:
         """(delivery id, RID, row digest, columns written): the server has acknowledged the rows."""

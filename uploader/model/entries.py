@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from uploader.model.files import Action, Digest, Outcome, Proof, SourceFile
+from uploader.model.files import Action, Digest, Outcome, Proof, SourceFile, Stored
 from validation.model import Issue
 
 
@@ -107,6 +107,18 @@ class Delivery:
     def replaces(self) -> str:
         """The version of earlier bytes that we sent and no row names: new bytes may take its place. Empty: none."""
         return self.object_url if self.state is DeliveryState.INTENDED and self.digest is None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What the server has acknowledged of a delivery's object."""
+
+    delivery_id: int
+    stored: Stored
+    digest: Digest
+    preview_url: str = ""
+    source_identity: str | None = None
+    """Where to cache the digest; None: it is cached already."""
 
 
 @dataclass(frozen=True, slots=True)

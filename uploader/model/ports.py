@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from uploader.model.control import CommandQueue, History, Lineup
-from uploader.model.entries import Decision, Delivery, Entry, Found, HeldDelivery, Job, Purpose
+from uploader.model.entries import (
+    Acknowledged,
+    Decision,
+    Delivery,
+    Entry,
+    Found,
+    HeldDelivery,
+    Job,
+    Purpose,
+)
 from uploader.model.events import Event
 from uploader.model.files import Action, Digest, FileResult, Proof, Root, SourceFile, Stored
 from validation.facts import CatalogFacts
@@ -285,6 +294,9 @@ class Journal(Lineup, CommandQueue, History, Protocol):
         source_identity: str | None = None,
     ) -> None:
         """The server has acknowledged the object: INTENDED -> STORED; with an identity the digest is cached too."""
+
+    def stored_all(self, acknowledged: Sequence[Acknowledged]) -> None:
+        """`stored` for many; all of them or none."""
 
     def registered(self, rows: Sequence[tuple[int, str, str, Row]]) -> None:
         """(delivery id, RID, row digest, columns written): STORED (or INTENDED, no object) -> REGISTERED."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from uploader.journal.store import SqliteJournal
-from uploader.model.entries import Delivery, DeliveryState, Found
+from uploader.model.entries import Acknowledged, Delivery, DeliveryState, Found
 from uploader.model.errors import JournalError
 from uploader.model.files import Digest, Proof, Root, SourceFile, Stored
 
@@ -279,6 +279,18 @@ def test_a_second_job_makes_the_first_stale(journal: SqliteJournal, target: int)
     assert wanted is not None
     assert wanted.path == "j2"
     assert [job.path for job in journal.stale_jobs(target)] == ["j1"]
+
+
+def test_of_objects_stored_together_all_are_noted_or_none(journal: SqliteJournal, target: int) -> None:
+    first = intend(journal, target)
+    unknown = Acknowledged(first.delivery_id + 1, OBJECT, DIGEST)
+    with pytest.raises(JournalError, match="is not in the journal"):
+        journal.stored_all([Acknowledged(first.delivery_id, OBJECT, DIGEST, "", "source"), unknown])
+    assert held(journal, target).state is DeliveryState.INTENDED
+    assert journal.digests(["source"]) == {}
+    journal.stored_all([Acknowledged(first.delivery_id, OBJECT, DIGEST, "", "source")])
+    assert held(journal, target).state is DeliveryState.STORED
+    assert journal.digests(["source"]) == {"source": DIGEST}
 
 
 def test_a_stored_delivery_wants_no_job(journal: SqliteJournal, target: int) -> None:
