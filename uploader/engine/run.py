@@ -176,7 +176,7 @@ class Engine:
         if steering is None:
             raise AssertionError("the survey has made what steers")
         ports.journal.line_up(task.run, levers.limits.order)
-        # Threads start as chunks come in; how many are under way is the gate's business, the others hash ahead of it.
+        # How many chunks are under way is the gate's business; the other threads hash ahead of it.
         workers = levers.limits.most_at_once + HASHED_AHEAD
         with ThreadPoolExecutor(workers, thread_name_prefix="chunk") as threads:
             wire = Wire(ports.store, ports.journal, threads, sizes=levers.chunks)

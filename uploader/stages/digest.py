@@ -33,7 +33,7 @@ READ_BYTES = 1024 * 1024
 """Bytes per read: larger ones gain nothing against the time that two hashes take (measured)."""
 
 _PIECES_BEHIND = 4
-"""Reads that a hash may lag behind, so that the slowest one never waits for a read (measured)."""
+"""Reads that a hash may lag behind, so that the slowest one need not wait for a read."""
 
 
 def open_source(path: Path) -> BinaryIO:
