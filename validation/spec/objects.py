@@ -23,6 +23,7 @@ version having 26 characters."""
 # What a URL path may hold as it is; ":" and ";" would be read as version and sub-resource.
 _LITERAL_SAFE = "/-._~!$&'()*+,=@"
 _SANITISED = r"[^a-zA-Z0-9_.-]"
+_NOTHING_TO_SANITISE = re.compile(r"[a-zA-Z0-9_.-]*")
 # Segments of plain characters, none of them "." or "..", none too long: nothing to decode and look at.
 _PLAIN = re.compile(rf"/hatrac(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~-]{{1,{LONGEST_SEGMENT_BYTES}}})+")
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.~/-]+")
@@ -92,6 +93,8 @@ def _sanitised(rule: Rule, name: str) -> str:
 
 def _clean(rule: Rule, text: str) -> str:
     pattern = rule.extras.get("hatrac_options", {}).get("sanitize_filenames_pattern") or _SANITISED
+    if pattern == _SANITISED and _NOTHING_TO_SANITISE.fullmatch(text):
+        return text
     return str(regex.sub(pattern, "_", text, timeout=1.0))
 
 
