@@ -17,7 +17,7 @@ from ferry_world import SMALL_WIRE
 
 from uploader.bootstrap import Settings, open_engine
 from uploader.engine import run, workers
-from uploader.engine.retry import PatientStore
+from uploader.engine.health.patient_store import PatientStore
 from validation.check import Depth
 from validation.spec.load import load
 
