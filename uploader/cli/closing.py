@@ -71,10 +71,10 @@ def _findings(summary: Summary, told: Container[str]) -> Iterator[str]:
     if groups:
         yield "Findings:"
     for group in groups:
-        yield from _group(group)
+        yield from _group(group, "--json" if summary.dry_run else "the receipt")
 
 
-def _group(group: IssueGroup) -> Iterator[str]:
+def _group(group: IssueGroup, lists_all: str) -> Iterator[str]:
     title = CODES[group.code].title if group.code in CODES else group.code
     yield f"  {group.severity.value:<7}  {group.count:,} × {title} ({group.code})"
     for issue in group.examples:
@@ -82,7 +82,7 @@ def _group(group: IssueGroup) -> Iterator[str]:
         place = f"{path}: " if path and not issue.message.startswith(path) else ""
         yield f"             {place}{issue.message}"
     if group.count > len(group.examples):
-        yield f"             … and {group.count - len(group.examples):,} more; the receipt lists them all"
+        yield f"             … and {group.count - len(group.examples):,} more; {lists_all} lists them all"
     yield f"             → {group.examples[0].remedy}"
 
 
@@ -93,6 +93,8 @@ def _what_next(summary: Summary, again: Sequence[str]) -> Iterator[str]:
     if finished is not None and finished.interrupted:
         yield "Everything the server has acknowledged is kept."
         yield f"To go on, run the same command again: {command_line(*again)}"
+        if finished.receipt:
+            yield f"Receipt so far: {wording.visible(finished.receipt)}"
         return
     if summary.held_by_strict:
         yield "--strict: something is held or unmatched, so nothing was sent. Correct it, or run without --strict."

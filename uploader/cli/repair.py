@@ -86,7 +86,8 @@ def command(
         if journal is None:
             console.say("Nothing was ever sent from here.")
             return Exit.DONE
-        if yes and (busy := running_engines(journal)):
+        if busy := running_engines(journal):
+            # Also without --yes: its files on the way would be told as troubles.
             raise SettingsError(
                 f"An engine is running for {', '.join(root for one in busy for root in one.roots)}.",
                 detail="What it has in hand looks unfinished; nothing was changed.",

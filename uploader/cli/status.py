@@ -95,10 +95,12 @@ def engine_lines(engine: EngineRecord) -> Iterator[str]:
         yield "          Its process ended without a word; the same upload goes on where it stopped."
         return
     files, size_bytes = engine.files_done + engine.files_left, engine.bytes_done + engine.bytes_left
-    yield (
-        f"          {engine.files_done:,} of {wording.count(files, 'file')}, "
-        f"{wording.size(engine.bytes_done)} of {wording.size(size_bytes)}{_pace(engine)}"
-    )
+    # A watch that waits has no run: "0 of 0 files" would say nothing.
+    if files:
+        yield (
+            f"          {engine.files_done:,} of {wording.count(files, 'file')}, "
+            f"{wording.size(engine.bytes_done)} of {wording.size(size_bytes)}{_pace(engine)}"
+        )
     yield f"          run {engine.run}, process {engine.pid} on {engine.host}, seen {_moment(engine.seen)}"
 
 
@@ -180,13 +182,13 @@ def run_lines(record: RunRecord, *, is_running: bool) -> Iterator[str]:
     """A run, how it ended and where its receipt lies."""
     outcomes = ", ".join(f"{number:,} {name}" for name, number in record.outcomes.items() if number)
     yield f"Run:      {record.started[:16].replace('T', ' ')} UTC  {', '.join(record.roots)}"
-    ended = f"{_ended(record)}: {outcomes or 'nothing sent'}"
-    yield f"          {_PURPOSES[record.purpose]}, {'running' if is_running else ended}"
+    yield f"          {_PURPOSES[record.purpose]}, {'running' if is_running else _ended(record, outcomes)}"
     if record.receipt:
         yield f"          {record.receipt}"
 
 
-def _ended(record: RunRecord) -> str:
-    if record.interrupted:
-        return "interrupted"
-    return "finished" if record.finished else "ended without a word"
+def _ended(record: RunRecord, outcomes: str) -> str:
+    if not record.interrupted and not record.finished:
+        # A killed run has not counted what became of its files.
+        return "ended without a word; what the server acknowledged is kept"
+    return f"{'interrupted' if record.interrupted else 'finished'}: {outcomes or 'nothing sent'}"

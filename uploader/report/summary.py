@@ -9,7 +9,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from uploader.model.control import Verb
 from uploader.model.events import (
+    CommandTaken,
     Event,
     FileFinished,
     FilePlanned,
@@ -340,6 +342,9 @@ def _steered(known: Summary, event: Event) -> Summary:  # noqa: PLR0911 - one ar
             return replace(known, parked=None, is_paused=False)
         case TransferPaced():
             return replace(known, pacing=event)
+        case CommandTaken(verb=Verb.LIMIT) if known.pacing is not None:
+            # The old limit no longer holds; the next measurement says which one does.
+            return replace(known, pacing=replace(known.pacing, limit_bytes_per_s=0))
         case _:
             return known
 

@@ -51,12 +51,28 @@ def test_a_parked_engine_says_why_and_when_it_looks_again(
     assert "MB/s" not in said
 
 
+def test_a_watch_that_waits_counts_no_files(engines: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    engines("0123abcd", "session7", state=EngineState.WATCHING)
+    assert run(["status", "--offline"]) == Exit.DONE
+    said = capsys.readouterr().out
+    assert "Engine:   watching  /" in said
+    assert " of 0 files" not in said
+
+
+def test_repair_lets_a_running_engine_be(engines: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it has in hand would look like a trouble, even to a repair that only looks."""
+    engines("0123abcd", "session7")
+    assert run(["repair"]) == Exit.COULD_NOT_RUN
+    assert "nanoferry stop" in capsys.readouterr().err
+
+
 def test_a_killed_engine_is_not_running(engines: Any, capsys: pytest.CaptureFixture[str]) -> None:
     engines("0123abcd", "session7").die()
     assert run(["status", "--offline"]) == Exit.DONE
     said = capsys.readouterr().out
     assert "Engine:   gone" in said
-    assert "upload, ended without a word" in said
+    assert "upload, ended without a word; what the server acknowledged is kept" in said
+    assert "nothing sent" not in said  # nobody counted
 
 
 def test_status_as_json(engines: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from uploader.model.events import (
+    CommandTaken,
     FileProgressed,
     FileSetAside,
     FileStarted,
@@ -234,3 +235,10 @@ def test_the_bytes_sent_are_known_without_a_summary(script: Any) -> None:
     for event in [script.started(), script.planned(new=3), *script.sent("a"), *script.sent("b")[:2]]:
         folding.take(event)
         assert folding.bytes_sent == folding.summary().bytes_sent
+
+
+def test_a_limit_that_was_changed_is_not_shown_on(script: Any) -> None:
+    taken = CommandTaken(script.run, script.time(), "limit", "no limit", value="0")
+    summary = summarise([script.started(), script.planned(new=2), script.paced(limit=2_000_000), taken])
+    assert summary.pacing is not None
+    assert summary.pacing.limit_bytes_per_s == 0
