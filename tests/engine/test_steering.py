@@ -382,11 +382,10 @@ def test_a_file_is_tried_again_while_the_last_links_are_made(
 def test_the_upload_job_of_the_last_file_is_dropped_when_it_is_cancelled(
     begin: Callable[..., Any], world: World, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loader finds the line empty before it hears of the job."""
     plain = loader.Loader.drop_job
 
     def drop_job(self: loader.Loader, entry: Any) -> None:
-        self._thread.join(0.3)  # it must not end without this one
+        self._thread.join(0.3)  # finds the line empty, and must not end yet
         plain(self, entry)
 
     monkeypatch.setattr(loader.Loader, "drop_job", drop_job)

@@ -14,7 +14,7 @@ from uploader.model.events import Event, FileFinished
 from uploader.model.files import FileResult
 from uploader.model.ports import Journal
 
-MOST_EVENTS = 20_000
+MOST_EVENTS = 4_000
 """Events kept for a listener that does not listen; beyond, they go to the journal alone."""
 
 

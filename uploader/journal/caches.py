@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from uploader.journal.codec import from_blob, header_from_blob, header_to_blob, to_blob
 from uploader.journal.connection import Database
 from uploader.model.files import Digest
 from validation.instruments.model import Header
 
-KEYS_PER_QUERY = 500
+_Key = TypeVar("_Key")
+
+_LENGTHS = (1, 4, 16, 64, 200, 500)
+
+KEYS_PER_QUERY = _LENGTHS[-1]
 """Well under SQLite's limit of variables (999 in old builds)."""
 
 _STALE_DAYS = 30
@@ -87,6 +92,17 @@ def _note_use(database: Database, table: str, keys: Sequence[bytes], today: int)
 
 
 def batches(texts: Sequence[str]) -> Iterator[list[bytes]]:
-    """The keys as BLOBs, as many at a time as one query takes."""
+    """The keys as BLOBs, as many at a time as one query takes; the last ones may come twice."""
     for start in range(0, len(texts), KEYS_PER_QUERY):
-        yield [to_blob(text) for text in texts[start : start + KEYS_PER_QUERY]]
+        yield padded([to_blob(text) for text in texts[start : start + KEYS_PER_QUERY]])
+
+
+def padded(keys: Sequence[_Key]) -> list[_Key]:
+    """The keys of an `IN (…)`, filled up to one of a few lengths by the last one again.
+
+    A statement of every length would be prepared, and kept: in a long watch that was megabytes.
+    """
+    if not keys:
+        return []
+    length = next(size for size in _LENGTHS if size >= len(keys))
+    return [*keys, *[keys[-1]] * (length - len(keys))]

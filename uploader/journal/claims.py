@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from uploader.journal.caches import KEYS_PER_QUERY
+from uploader.journal.caches import KEYS_PER_QUERY, padded
 from uploader.journal.codec import from_blob
 from uploader.journal.connection import Database
 from uploader.journal.runs import run_number
@@ -49,7 +49,7 @@ def claim(
         )
         keys = list(asked)
         for start in range(0, len(keys), KEYS_PER_QUERY):
-            some = keys[start : start + KEYS_PER_QUERY]
+            some = padded(keys[start : start + KEYS_PER_QUERY])
             marks = ", ".join("?" * len(some))
             rows = connection.execute(
                 "SELECT place, entry_id, path FROM temp.claims JOIN entries USING (entry_id)"  # noqa: S608

@@ -104,7 +104,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         timeout=BUSY_TIMEOUT_MS / 1000,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=256,
+        cached_statements=128,
     )
     try:
         connection.execute("PRAGMA journal_mode = WAL")

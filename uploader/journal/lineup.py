@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uploader.journal.caches import KEYS_PER_QUERY
+from uploader.journal.caches import KEYS_PER_QUERY, padded
 from uploader.journal.codec import to_blob
 from uploader.journal.connection import Database
 from uploader.journal.runs import dissolve_line, run_number
@@ -99,7 +99,7 @@ def _taken(database: Database, sql: str, values: Sequence[Any]) -> list[Entry]:
 def _entries(connection: sqlite3.Connection, entry_ids: Sequence[int]) -> list[Entry]:
     found: dict[int, Entry] = {}
     for start in range(0, len(entry_ids), KEYS_PER_QUERY):
-        ids = entry_ids[start : start + KEYS_PER_QUERY]
+        ids = padded(entry_ids[start : start + KEYS_PER_QUERY])
         marks = ", ".join("?" * len(ids))
         sql = f"SELECT {ENTRY_COLUMNS} FROM entries WHERE entry_id IN ({marks})"  # noqa: S608
         found.update((row[0], entry_from_row(row)) for row in connection.execute(sql, ids))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from uploader.journal.caches import KEYS_PER_QUERY
+from uploader.journal.caches import KEYS_PER_QUERY, padded
 from uploader.journal.codec import from_blob, to_blob, to_json
 from uploader.journal.connection import Database
 
@@ -49,7 +49,7 @@ def noted(
     asked = [to_blob(key) for key in dict.fromkeys(keys)]
     found: dict[str, list[Mapping[str, Any]]] = {}
     for start in range(0, len(asked), KEYS_PER_QUERY):
-        some = asked[start : start + KEYS_PER_QUERY]
+        some = padded(asked[start : start + KEYS_PER_QUERY])
         marks = ", ".join("?" * len(some))
         rows = database.read(
             f"SELECT key, body FROM temp.notes WHERE run = ? AND kind = ? AND key IN ({marks}) ORDER BY rowid",  # noqa: S608

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from uploader.journal import history
-from uploader.journal.caches import KEYS_PER_QUERY
+from uploader.journal.caches import KEYS_PER_QUERY, padded
 from uploader.journal.codec import (
     from_blob,
     issues_from_json,
@@ -154,9 +154,10 @@ def add_issues(database: Database, additions: Sequence[tuple[int, Sequence[Issue
     with database.write() as connection:
         for start in range(0, len(known), KEYS_PER_QUERY):
             ids = known[start : start + KEYS_PER_QUERY]
+            asked = padded(ids)
             held = connection.execute(
-                f"SELECT entry_id, issues FROM entries WHERE entry_id IN ({_marks(len(ids))})",  # noqa: S608
-                ids,
+                f"SELECT entry_id, issues FROM entries WHERE entry_id IN ({_marks(len(asked))})",  # noqa: S608
+                asked,
             ).fetchall()
             if len(held) != len(ids):
                 raise unknown_entry()

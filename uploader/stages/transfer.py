@@ -153,7 +153,7 @@ class _JobUnusable(Exception):
 def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
     body, digest = read_whole(sending.path, source=sending.source)
     if sending.digest is not None and sending.digest.md5 != digest.md5:
-        raise _changed_since_hashed(sending.source)
+        raise _changed_since_hashed(sending.source, digest, wire)
     name = sending.delivery.object_name
     if sending.in_doubt:
         held = adopted(wire.store, wire.store.head(name), digest)
@@ -179,7 +179,18 @@ def _send_whole(sending: Sending, wire: Wire, progress: Progress) -> Sent:
     return Sent(proven(stored, digest, Proof.JOB_MD5), digest, digest.size_bytes)
 
 
-def _changed_since_hashed(source: SourceFile) -> SourceChanged:
+def _refuse_changed(sending: Sending, wire: Wire, stop: Stop, cause: Exception) -> None:
+    """Raises SourceChanged when the file no longer has the digest that the job was opened with."""
+    if sending.digest is None:
+        return
+    now = digest_file(sending.path, source=sending.source, stop=stop)
+    if now != sending.digest:
+        raise _changed_since_hashed(sending.source, now, wire) from cause
+
+
+def _changed_since_hashed(source: SourceFile, found: Digest, wire: Wire) -> SourceChanged:
+    # Size and time may be what they were: the next look must not trust the old digest again.
+    wire.journal.save_digests({source.identity: found})
     return SourceChanged(
         f"{source.path} changed after it was hashed.",
         detail="Nothing of it counts as sent.",
@@ -244,10 +255,7 @@ def _send_chunks(sending: Sending, wire: Wire, progress: Progress, stop: Stop) -
         # Cancelled by somebody, parts missing, or other bytes than were declared: the server says so only now.
         wire.store.cancel_job(job.path)
         wire.journal.close_job(job.job_id)
-        if sending.digest is not None and sending.digest != digest_file(
-            sending.path, source=source, stop=stop
-        ):
-            raise _changed_since_hashed(source) from error
+        _refuse_changed(sending, wire, stop, error)
         raise _JobUnusable(error) from error
     if other is not None:
         return _instead(other, sending, job, wire, digest)

@@ -181,14 +181,18 @@ def test_a_pause_holds_over_runs(world: World, tmp_path: Path) -> None:
 def test_a_file_cancelled_by_a_person_is_not_sent_by_the_next_run(world: World, tmp_path: Path) -> None:
     data = session(tmp_path / "data")
     with watching(world, data) as watched:
+        watched.finished()
+        watched.is_quiet()
         watched.journal.post(Command(Verb.PAUSE))
+        watched.until(lambda event: event.kind == "paused")
+        fill(data, {f"{SESSION}/private.txt": b"not for others"})
         watched.until(lambda event: event.kind == "plan_made")
-        watched.journal.post(Command(Verb.CANCEL, path=str(data / SESSION / "notes.txt")))
+        watched.journal.post(Command(Verb.CANCEL, path=str(data / SESSION / "private.txt")))
         watched.journal.post(Command(Verb.RESUME))
-        assert watched.finished().outcomes == {"new": 2, "cancelled": 1}
+        assert watched.finished().outcomes == {"cancelled": 1, "same": 3}
         fill(data, {f"{SESSION}/later.txt": b"one more"})
-        assert watched.finished().outcomes == {"new": 1, "same": 2}
-    assert len(world.rows()) == 3
+        assert watched.finished().outcomes == {"new": 1, "same": 3}
+    assert len(world.rows()) == 4
 
 
 def test_a_folder_that_goes_and_comes_back_loses_nothing(world: World, tmp_path: Path) -> None:
