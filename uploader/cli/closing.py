@@ -49,7 +49,7 @@ def _what_happened(summary: Summary) -> Iterator[str]:
                 yield f"  {number:>7,}  {_ACTIONS.get(action, action)}"
         yield f"  To send: {wording.size(summary.bytes_to_send)}"
         return
-    head = "Interrupted" if finished.interrupted else "Done"
+    head = "Interrupted" if finished.interrupted else "Stopped" if _gave_up(summary) else "Done"
     sent = f"{wording.size(finished.sent_bytes)} sent in {wording.duration(finished.duration_s)}"
     yield f"{head}: {sent}."
     for outcome, words in _OUTCOMES.items():
@@ -57,6 +57,11 @@ def _what_happened(summary: Summary) -> Iterator[str]:
             yield f"  {summary.outcomes[outcome]:>7,}  {words}"
     if not summary.files_done:
         yield "  The folder holds no files to send."
+
+
+def _gave_up(summary: Summary) -> bool:
+    """Whether the run ended for what it waits for no longer: no server, no login, no room."""
+    return summary.parked is not None and not summary.parked.goes_on_by_itself and not summary.is_complete
 
 
 def _findings(summary: Summary, told: Container[str]) -> Iterator[str]:
@@ -89,10 +94,14 @@ def _group(group: IssueGroup, lists_all: str) -> Iterator[str]:
 def _what_next(summary: Summary, again: Sequence[str]) -> Iterator[str]:
     finished = summary.finished
     if summary.parked is not None and not summary.is_complete:
-        yield f"Sending stopped: {summary.parked.cause} {summary.parked.remedy}"
-    if finished is not None and finished.interrupted:
+        if _gave_up(summary):
+            yield f"Sending stopped: {summary.parked.cause} {summary.parked.remedy}".rstrip()
+        else:
+            yield f"It was waiting: {summary.parked.cause}"
+    if finished is not None and (finished.interrupted or _gave_up(summary)):
         yield "Everything the server has acknowledged is kept."
         yield f"To go on, run the same command again: {command_line(*again)}"
+    if finished is not None and finished.interrupted:
         if finished.receipt:
             yield f"Receipt so far: {wording.visible(finished.receipt)}"
         return

@@ -137,7 +137,7 @@ _OPTIONS = (
     click.option(
         "--wait",
         metavar="DURATION",
-        help="How long to wait for a server that is away: 30s, 10m, 2h, forever; default: 10m.",
+        help="How long to wait for a server that is away or full: 0s, 30s, 10m, 2h, forever; default: 10m.",
     ),
 )
 

@@ -128,3 +128,25 @@ def test_many_findings_stay_readable(script: Any) -> None:
     assert "5,000 × Path and header disagree" in text
     assert "and 4,997 more" in text
     assert len(text.splitlines()) < 12
+
+
+def test_a_run_that_gave_up_says_so_and_how_to_go_on(script: Any) -> None:
+    parked = Parked(script.run, script.time(), "Nothing listens.", "Start it.")
+    summary = summarise([script.started(), script.planned(new=2), parked, script.ended(cancelled=2)])
+    text = words(summary)
+    assert text.startswith("Stopped: ")
+    assert "Sending stopped: Nothing listens. Start it." in text
+    assert "run the same command again: nanoferry upload --dir '/data/my session'" in text
+
+
+def test_who_interrupts_a_run_that_waits_is_not_told_to_wait_on(script: Any) -> None:
+    events = [
+        script.started(),
+        script.planned(new=2),
+        script.away(),
+        script.ended(cancelled=2, interrupted=True),
+    ]
+    text = words(summarise(events))
+    assert text.startswith("Interrupted: ")
+    assert "It was waiting: The server is away." in text
+    assert "Nothing to do." not in text

@@ -29,7 +29,7 @@ for ever; what is planned by a read that shows too little, the server refuses to
 """
 
 _REMEDIES = {
-    Trouble.SERVER: "Nothing needs to be done.",
+    Trouble.SERVER: "",
     Trouble.LOGIN: "Sign in again, as the same person.",
 }
 
@@ -293,8 +293,8 @@ class HostHealth:
         patience_s = self._breaker.patience_of(outage.trouble)
         if math.isinf(patience_s):
             return f"{remedy} It waits for as long as it takes.".strip()
-        left_s = max(0.0, outage.since_s + patience_s - self._clock.monotonic())
-        return f"{remedy} It gives up in {duration(left_s)}; the same command then goes on from here.".strip()
+        words = f"It gives up after {duration(patience_s)}; the same command then goes on where it stopped."
+        return f"{remedy} {words}".strip()
 
     def _rest_before_repeating(self, wait_s: float, *, costs: bool, writes: bool) -> None:
         with self._lock:
