@@ -132,9 +132,9 @@ class FaultProxy:
             thread.start()
 
     def _serve(self, connection: socket.socket, number: int) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         exchange = _Exchange(self, connection, number)
         try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with connection.makefile("rb") as stream:
                 while exchange.answer_next(stream):
                     pass
@@ -178,7 +178,8 @@ class _Exchange:
     def _answer(self, asked: Asked, fault: Fault | None, incoming: _Incoming, body: Body | None) -> bool:
         if fault is None:
             return self._reply(asked, self._forwarded(asked, incoming), body)
-        job_is_lost = fault.kind in (Kind.SWALLOWED, Kind.VANISHED)
+        # A chunk that arrives late may be written while the job is being closed, and the whole job is sent anew.
+        job_is_lost = fault.kind in (Kind.SWALLOWED, Kind.VANISHED, Kind.LATE)
         self._proxy.ledger.hit(body, job_is_lost=job_is_lost)
         match fault.kind:
             case Kind.CUT_BEFORE:
