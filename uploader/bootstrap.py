@@ -128,6 +128,7 @@ def connect(
     from uploader.remote.ermrest import ErmrestCatalog
     from uploader.remote.hatrac import HatracStore
     from uploader.remote.http import Connection
+    from uploader.remote.retry import ONCE
     from uploader.remote.session import require_session
 
     clock = clock or SystemClock()
@@ -145,7 +146,9 @@ def connect(
         session = require_session(connection)
         catalog = ErmrestCatalog(connection, settings.catalog, clock=clock)
         revive = _left_alone if endpoint is None else Revival(connection, settings.embedded_dir)
-        yield Remote(connection, catalog, HatracStore(connection, clock=clock), endpoint, session, revive)
+        # Whoever makes namespaces repeats whole calls: two loops would multiply each other.
+        store = HatracStore(connection, clock=clock, policy=ONCE)
+        yield Remote(connection, catalog, store, endpoint, session, revive)
     finally:
         connection.close()
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from health_stage import StillClock, health_on
+from loopback_server import Answer, Asked, LoopbackServer, text
 from port_fakes import MemoryStore
 
+from uploader.bootstrap import Settings, connect
 from uploader.engine.health.host import HostHealth
 from uploader.engine.health.patient_store import PatientStore
 from uploader.model.errors import (
@@ -147,3 +150,26 @@ def test_bytes_spoiled_on_the_way_are_sent_again(store: MemoryStore, patient: Pa
     failing(store, "put_chunk 0", lambda: ChecksumMismatch("changed"), times=2)
     patient.put_chunk(job, 0, BODY, MD5)
     assert store.calls.count("put_chunk 0") == 3
+
+
+def test_nothing_below_the_store_repeats_as_well(
+    health: HostHealth, clock: StillClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead gateway hears three requests before it counts as away, not three times as many as a loop below makes."""
+    monkeypatch.setenv("NANOFERRY_TOKEN", "secret")
+    asked: list[str] = []
+
+    def answer(request: Asked) -> Answer:
+        if request.target == "/authn/session":
+            return text(200, '{"client": {"id": "me"}}', Content_Type="application/json")
+        asked.append(request.target)
+        return text(502, "bad gateway")
+
+    server = LoopbackServer(answer)
+    try:
+        settings = Settings(server.url, "1", tmp_path, tmp_path / "catalog")
+        with connect(settings, clock) as remote, pytest.raises(Unreachable):
+            PatientStore(remote.store, health).ensure_namespaces(["/hatrac/lab/session"])
+    finally:
+        server.close()
+    assert asked == ["/hatrac/lab/session"] * 3
