@@ -187,7 +187,11 @@ def test_a_file_cancelled_by_a_person_is_not_sent_by_the_next_run(world: World, 
         watched.until(lambda event: event.kind == "paused")
         fill(data, {f"{SESSION}/private.txt": b"not for others"})
         watched.until(lambda event: event.kind == "plan_made")
+        for limit in ("1000000", "0"):  # once both are taken the files stand in line
+            watched.journal.post(Command(Verb.LIMIT, value=limit))
+            watched.until(lambda event: event.kind == "command_taken" and event.verb == "limit")
         watched.journal.post(Command(Verb.CANCEL, path=str(data / SESSION / "private.txt")))
+        watched.until(lambda event: event.kind == "file_finished")
         watched.journal.post(Command(Verb.RESUME))
         assert watched.finished().outcomes == {"cancelled": 1, "same": 3}
         fill(data, {f"{SESSION}/later.txt": b"one more"})
