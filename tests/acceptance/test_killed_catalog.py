@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +42,10 @@ def dropped(folder: Path) -> Path:
 
 
 def kill(settings: Settings) -> None:
-    endpoint = running(settings.embedded_dir)
-    assert endpoint is not None
+    deadline_s = time.monotonic() + 30
+    while (endpoint := running(settings.embedded_dir)) is None:  # the run is just starting it again
+        assert time.monotonic() < deadline_s
+        threading.Event().wait(0.05)
     os.kill(endpoint.pid, signal.SIGKILL)
     # Dead once it has let go of its port; whoever started it reaps it.
     for process in (child for child in psutil.Process().children() if child.pid == endpoint.pid):
